@@ -1,0 +1,32 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+sweep: .venv/ready ## the quickstart: 24 cells of 32 networks, about a minute; prints the table of rates
+	@$(BIN)/initodds experiment=quickstart
+
+ui: .venv/ready ## open the MLflow UI on what was swept, at http://127.0.0.1:5000
+	@$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
+
+test: .venv/ready ## lint, types and tests; with INITODDS_DATA set, those on full MNIST too
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2
+
+lock: .venv/ready ## pin requirements.lock anew from pyproject.toml
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --no-emit-index-url \
+		--no-emit-find-links --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "initodds needs Python 3.11 or later; set PYTHON")'
+	@echo "Making .venv from requirements.lock, once ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: help sweep ui test lock

@@ -1,0 +1,107 @@
+"""How far a sweep is, whatever processes its cells run in: a bar on a terminal, plain lines elsewhere.
+
+Each cell keeps one small file in a folder that the environment variable INITODDS_PROGRESS names, and the process that
+the user started reads them all. Without that variable, cells report nothing.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from tqdm import tqdm
+
+FOLDER = "INITODDS_PROGRESS"
+SECONDS_BETWEEN_LOOKS = 0.2
+
+
+@dataclass
+class Report:
+    """One cell's side: how many of its epochs are done, and in the end its result in words."""
+
+    cell: str
+    epochs: int
+    done: int = 0
+    result: str = ""
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def epoch(self) -> None:
+        """One more epoch is done."""
+        self.done += 1
+        self.write()
+
+    def finish(self, result: str) -> None:
+        """The cell is done, and became `result`."""
+        self.result = result
+        self.write()
+
+    def write(self) -> None:
+        if folder := os.environ.get(FOLDER):
+            path = Path(folder) / f"{self.key}.json"
+            try:
+                path.with_suffix(".new").write_text(json.dumps(vars(self)))
+                path.with_suffix(".new").replace(path)  # so that no half of it is ever read
+            except OSError:  # the sweep was stopped, or runs on another machine
+                pass
+
+
+class Monitor:
+    """The user's side: shows the cells' reports while the `with` block runs. `cells` may be set once they are known."""
+
+    def __init__(self, cells: int = 1) -> None:
+        self.cells = cells
+        self.start = time.monotonic()
+        self.shown: set[str] = set()
+        self.over = threading.Event()
+
+    def __enter__(self) -> "Monitor":
+        self.folder = tempfile.TemporaryDirectory(prefix="initodds-")
+        os.environ[FOLDER] = self.folder.name
+        self.bar = tqdm(total=1.0, bar_format="{desc} |{bar}| {elapsed}<{remaining}{postfix}", disable=None)
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.over.set()
+        self.thread.join()
+        self.look()
+        self.bar.close()
+        del os.environ[FOLDER]
+        self.folder.cleanup()
+
+    def watch(self) -> None:
+        while not self.over.wait(SECONDS_BETWEEN_LOOKS):
+            self.look()
+
+    def look(self) -> None:
+        """Read the reports and show what they say."""
+        reports = [Report(**json.loads(path.read_text())) for path in Path(self.folder.name).glob("*.json")]
+        finished = [report for report in reports if report.result]
+        share = sum(1.0 if report.result else report.done / report.epochs for report in reports) / max(self.cells, 1)
+        if self.bar.disable:
+            for report in finished:
+                self.say(report, share)
+            return
+        self.bar.n = share
+        self.bar.set_description_str(f"{len(finished)}/{self.cells} cells", refresh=False)
+        current = [f"{r.cell} (epoch {r.done}/{r.epochs})" for r in reports if not r.result]
+        self.bar.set_postfix_str(current[0] if current else "", refresh=True)
+
+    def say(self, report: Report, share: float) -> None:
+        """A plain line for a cell that is finished, once."""
+        if report.key in self.shown:
+            return
+        self.shown.add(report.key)
+        elapsed = time.monotonic() - self.start
+        left = elapsed / share - elapsed if share else 0
+        count = f"{len(self.shown)}/{self.cells}"
+        print(f"{count} {report.cell}: {report.result} ({elapsed:.0f} s, {left:.0f} s left)", file=sys.stderr)

@@ -1,0 +1,51 @@
+"""What a sweep ends with: its table, on the terminal and in its run, and its heat map."""
+
+import sys
+
+import pandas as pd
+from tabulate import tabulate
+
+from initodds import figures, rates, tracking
+from initodds.cell import Cell
+from initodds.outcomes import OUTCOMES
+from initodds.tracking import Run, Store
+
+SHOWN = ["init", "sgd.batch_size", "sgd.learning_rate"]
+"""The settings that a table tells cells apart by where none was swept."""
+
+
+def of_sweep(store: Store, run: Run) -> int:
+    """Print the table of a sweep's finished cells, and write it and the heat map to the sweep's run.
+
+    Names the cells that did not finish on standard error, and returns their number.
+    """
+    cells = tracking.read_cells(store, run.id)
+    failed = tracking.read_failed_cells(store, run.id)
+    if len(cells):
+        swept = store.client.get_run(run.id).data.tags["swept"].split(",")
+        by = [key for key in swept if key in cells] or SHOWN
+        cells = cells.fillna(dict.fromkeys(by, ""))  # a key of one option of a group, which the others do not have
+        of_cells = rates.of_counts(cells, by)
+        print(text(of_cells, by, "simple"))
+        markdown = text(of_cells, by, "github")
+        run.describe(markdown)
+        run.client.log_text(run.id, markdown, "rates.md")
+        run.client.log_text(run.id, of_cells.to_csv(index=False), "rates.csv")
+        run.client.log_figure(run.id, figures.sweep_map(of_cells, by), "rates.png")
+    for name, error in failed:
+        print(f"failed: {name}: {error}", file=sys.stderr)
+    return len(failed)
+
+
+def of_cell(cell: Cell, params: dict[str, object]) -> str:
+    """The table of one cell alone."""
+    counts = {outcome: int((cell.judgement.outcome == outcome).sum()) for outcome in OUTCOMES}
+    return text(rates.of_counts(pd.DataFrame([{**params, **counts}]), SHOWN), SHOWN, "simple")
+
+
+def text(of_cells: pd.DataFrame, by: list[str], style: str) -> str:
+    """The rates of a sweep's cells as a table in one of tabulate's styles, and the note below it."""
+    table, note = rates.table(of_cells, by)
+    align = ["left"] * len(by) + ["right"] * (table.shape[1] - len(by))
+    lines = tabulate(table, headers="keys", tablefmt=style, showindex=False, disable_numparse=True, colalign=align)
+    return f"{lines}\n\n{note}"
