@@ -35,9 +35,18 @@ def test_the_bar_shows_cells_done_and_the_current_one(
         assert monitor.bar.n == pytest.approx((1 + 1 / 4) / 2)
     shown = capsys.readouterr().err
     assert "1/2 cells" in shown
-    assert "init=half (epoch 1/4)" in shown
+    assert "init=half: epoch 1/4" in shown
 
 
 def test_a_report_without_a_monitor_is_silent(capsys: pytest.CaptureFixture[str]):
     Report("init=unit", 1).finish("1 stuck")
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_long_cell_is_heard_of(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    with Monitor() as monitor:
+        report = Report("init=unit", 4)
+        report.epoch()
+        monitor.look()
+    assert "0/1 init=unit: epoch 1/4 (" in capsys.readouterr().err

@@ -36,7 +36,7 @@ def test_what_is_read_back_is_what_was_trained(store: tracking.Store):
             curve = sorted(store.client.get_metric_history(mine.info.run_id, name), key=lambda metric: metric.step)
             assert [metric.step for metric in curve] == trained.history.steps.tolist()
             np.testing.assert_allclose([m.value for m in curve], getattr(trained.history, name)[:, r])
-        recall = [mine.data.metrics[f"recall/{k}"] for k in range(10)]
+        recall = [mine.data.metrics[f"recall_{k}"] for k in range(10)]
         np.testing.assert_allclose(recall, trained.history.recall[-1, r])
         reached = trained.judgement.steps_to_target[r]
         assert mine.data.metrics.get("steps_to_target") == (None if np.isnan(reached) else reached)
@@ -49,7 +49,10 @@ def test_what_is_read_back_is_what_was_trained(store: tracking.Store):
     assert "of 5 networks 64-6-5-10 on digits" in whole.data.tags["mlflow.note.content"]
     assert whole.data.tags["version.numpy"] == np.__version__
     assert whole.data.tags["blas"]
-    assert [artifact.path for artifact in store.client.list_artifacts(run.id)] == ["curves.png"]
+    assert [artifact.path for artifact in store.client.list_artifacts(run.id)] == ["curves.png", "history.npz"]
+    with np.load(Path(whole.info.artifact_uri) / "history.npz") as saved:
+        for name in tracking.CHECKPOINTS:
+            np.testing.assert_array_equal(saved[name], getattr(trained.history, name))
 
 
 def test_params_have_every_setting_that_matters_and_no_path(store: tracking.Store):

@@ -19,6 +19,8 @@ from tqdm import tqdm
 
 FOLDER = "INITODDS_PROGRESS"
 SECONDS_BETWEEN_LOOKS = 0.2
+SECONDS_BETWEEN_LINES = 30.0
+"""Where there is no terminal, cells that take long are heard of this often."""
 
 
 @dataclass
@@ -58,6 +60,7 @@ class Monitor:
         self.cells = cells
         self.start = time.monotonic()
         self.shown: set[str] = set()
+        self.last_line = self.start
         self.over = threading.Event()
 
     def __enter__(self) -> "Monitor":
@@ -86,22 +89,23 @@ class Monitor:
         """Read the reports and show what they say."""
         reports = [Report(**json.loads(path.read_text())) for path in Path(self.folder.name).glob("*.json")]
         finished = [report for report in reports if report.result]
+        current = [f"{report.cell}: epoch {report.done}/{report.epochs}" for report in reports if not report.result]
         share = sum(1.0 if report.result else report.done / report.epochs for report in reports) / max(self.cells, 1)
         if self.bar.disable:
             for report in finished:
-                self.say(report, share)
+                if report.key not in self.shown:
+                    self.shown.add(report.key)
+                    self.say(f"{report.cell}: {report.result}", share)
+            if current and time.monotonic() - self.last_line > SECONDS_BETWEEN_LINES:
+                self.say(current[0], share)
             return
         self.bar.n = share
         self.bar.set_description_str(f"{len(finished)}/{self.cells} cells", refresh=False)
-        current = [f"{r.cell} (epoch {r.done}/{r.epochs})" for r in reports if not r.result]
         self.bar.set_postfix_str(current[0] if current else "", refresh=True)
 
-    def say(self, report: Report, share: float) -> None:
-        """A plain line for a cell that is finished, once."""
-        if report.key in self.shown:
-            return
-        self.shown.add(report.key)
-        elapsed = time.monotonic() - self.start
-        left = elapsed / share - elapsed if share else 0
-        count = f"{len(self.shown)}/{self.cells}"
-        print(f"{count} {report.cell}: {report.result} ({elapsed:.0f} s, {left:.0f} s left)", file=sys.stderr)
+    def say(self, text: str, share: float) -> None:
+        """A plain line, with the cells done so far and the time left if the rest goes at the same pace."""
+        self.last_line = time.monotonic()
+        elapsed = self.last_line - self.start
+        left = elapsed / share - elapsed if share else float("nan")
+        print(f"{len(self.shown)}/{self.cells} {text} ({elapsed:.0f} s, {left:.0f} s left)", file=sys.stderr)

@@ -27,7 +27,9 @@ def of_sweep(store: Store, run: Run) -> int:
         cells = cells.fillna(dict.fromkeys(by, ""))  # a key of one option of a group, which the others do not have
         of_cells = rates.of_counts(cells, by)
         print(text(of_cells, by, "simple"))
-        markdown = text(of_cells, by, "github")
+        counts = cells[list(OUTCOMES)].sum()
+        markdown = f"{in_words(counts)} in {len(cells)} cells.\n\n{text(of_cells, by, 'github')}"
+        run.log(tracking.now({"cells": len(cells), **counts.add_prefix("count/")}), {})
         run.describe(markdown)
         run.client.log_text(run.id, markdown, "rates.md")
         run.client.log_text(run.id, of_cells.to_csv(index=False), "rates.csv")
@@ -35,6 +37,12 @@ def of_sweep(store: Store, run: Run) -> int:
     for name, error in failed:
         print(f"failed: {name}: {error}", file=sys.stderr)
     return len(failed)
+
+
+def in_words(counts: pd.Series) -> str:
+    """What became of how many networks: `**40 networks**: 30 converged, 10 stuck`."""
+    parts = [f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome]]
+    return f"**{counts.sum()} networks**: {', '.join(parts)}"
 
 
 def of_cell(cell: Cell, params: dict[str, object]) -> str:

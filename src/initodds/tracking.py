@@ -8,6 +8,7 @@ import os
 import shlex
 import sqlite3
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,8 +33,17 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("initodds", "numpy", "scipy", "hydra-core", "mlflow", "pandas")
 
+EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",  # the UI opens on runs and curves, not on language models
+    "mlflow.note.content": "How often does a network get stuck, given how its weights were drawn? "
+    "Sweeps, under each its cells, under each its replicates.",
+}
+
 CURVES = ("accuracy", "cost", "hidden_saturated")
 """The arrays of a `History` that a replicate's run has as metrics over the steps."""
+
+CHECKPOINTS = ("steps", *CURVES, "recall", "outputs_high", "outputs_low")
+"""The arrays of a `History` that a cell's run has in its artifact history.npz."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,7 @@ def connect(uri: str, experiment: str) -> Store:
     try:
         client = MlflowClient(uri)
         found = client.get_experiment_by_name(experiment)
-        experiment_id = found.experiment_id if found else client.create_experiment(experiment)
+        experiment_id = found.experiment_id if found else client.create_experiment(experiment, tags=EXPERIMENT_TAGS)
     except MlflowException as error:
         raise InputError(f"tracking.uri={uri}: {str(error).splitlines()[0]}") from error
     return Store(client, experiment_id)
@@ -171,6 +181,10 @@ def write_cell(run: Run, settings: Settings, choices: dict[str, str], cell: Cell
         f"{key} {params[key]}" for key in ("init", "sgd.batch_size", "sgd.learning_rate") if key in params
     )
     run.client.log_figure(run.id, figures.outcome_curves(curves_frame(cell), title), "curves.png")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "history.npz"
+        np.savez_compressed(path, **{name: getattr(cell.history, name) for name in CHECKPOINTS})
+        run.client.log_artifact(run.id, str(path))
 
 
 def write_replicate(cell_run: Run, params: dict[str, Any], cell: Cell, replicate: int) -> None:
@@ -190,7 +204,7 @@ def write_replicate(cell_run: Run, params: dict[str, Any], cell: Cell, replicate
             "outputs_high": history.outputs_high[-1, replicate],
             "outputs_low": history.outputs_low[-1, replicate],
             "naive_overflows": history.overflows[replicate],
-            **{f"recall/{k}": recall for k, recall in enumerate(history.recall[-1, replicate])},
+            **{f"recall_{k}": recall for k, recall in enumerate(history.recall[-1, replicate])},
         }
         if not np.isnan(judgement.steps_to_target[replicate]):
             final["steps_to_target"] = judgement.steps_to_target[replicate]
