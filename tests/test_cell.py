@@ -79,3 +79,13 @@ def test_an_initializer_of_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_pa
     settings = settings_of(*SMALL, "init=zeros", "init._target_=ones_init.Ones", "replicates=1")
     assert config.initializer(settings)(np.random.default_rng(0), 2, 2)[0].tolist() == [[1, 1], [1, 1]]
     assert cell.run(settings).history.replicates == 1
+
+
+@pytest.mark.parametrize("engine", ["matrix", "per_example"])
+def test_engines_agree_on_outcome_and_cost(engine: str, caplog: pytest.LogCaptureFixture):
+    other = cell.run(settings_of(*SMALL, "replicates=2", f"engine={engine}"))
+    stacked = cell.run(settings_of(*SMALL, "replicates=2"))
+    assert other.judgement.outcome.tolist() == stacked.judgement.outcome.tolist()
+    np.testing.assert_allclose(other.history.cost, stacked.history.cost, rtol=0, atol=1e-8)
+    assert "one after another" in caplog.text
+    assert " s; engine=stacked" in caplog.text

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from initodds import config
@@ -11,9 +13,12 @@ def test_the_defaults_are_accepted():
     assert settings.outcome.target == settings.data.target_accuracy == 0.85
 
 
-@pytest.mark.parametrize("name", ["quickstart"])
-def test_every_experiment_is_accepted(name: str):
-    settings_of(f"experiment={name}")
+EXPERIMENTS = sorted(config.directory().glob("experiment/**/*.yaml"))
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_experiment_is_accepted(path: Path):
+    settings_of(f"experiment={path.relative_to(config.directory() / 'experiment').with_suffix('')}")
 
 
 def test_every_option_of_every_group_is_accepted():

@@ -1,4 +1,6 @@
-"""Three ways to take the same SGD step. Each engine is made for R networks and one training set, and offers
+"""Three ways to take the same SGD step: `stacked`, `matrix`, `per_example`.
+
+Each engine is made for R networks and one training set, and offers
 
 - `step(rows)`: one SGD step of all R networks on the training examples `rows` (batch,);
 - `stack()`: the networks as they are now, a `Stack` whose arrays the caller must not change;

@@ -1,0 +1,87 @@
+"""The three engines take the same step."""
+
+import numpy as np
+import pytest
+
+from initodds import datasets
+from initodds.engines import Engine
+from initodds.engines.matrix import Matrix
+from initodds.engines.per_example import PerExample
+from initodds.engines.sequential import Sequential
+from initodds.engines.stacked import Stacked
+from initodds.errors import InputError
+from initodds.network import Network
+from initodds.training import mini_batches
+from tests.conftest import random_layers
+
+
+def after_an_epoch(engine: type[Engine], network: Network, layers: list, reduction: str, rate: float) -> list:
+    data = datasets.digits().train
+    made = engine(network, layers, data.x, np.eye(10)[data.labels], rate, reduction, np.dtype(np.float64))
+    for rows in mini_batches(len(data), 20, 1, np.random.default_rng(4)):  # 1442 examples: the last batch has 2
+        made.step(rows)
+    return [made.stack().replicate(r) for r in range(len(layers))]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("hidden", [(7,), (6, 5)])
+@pytest.mark.parametrize(
+    ("engine", "cost"), [(Matrix, "quadratic"), (Matrix, "cross_entropy"), (PerExample, "quadratic")]
+)
+def test_an_epoch_of_each_engine_ends_with_the_same_weights(
+    engine: type[Engine], cost: str, hidden: tuple[int, ...], reduction: str, rng: np.random.Generator
+):
+    network = Network((64, *hidden, 10), cost=cost)
+    layers = random_layers(network, 2, rng, scale=0.3)
+    rate = 1.0 if reduction == "mean" else 0.05
+    expected = after_an_epoch(Stacked, network, layers, reduction, rate)
+    for mine, reference in zip(after_an_epoch(engine, network, layers, reduction, rate), expected, strict=True):
+        for (weights, biases), (reference_weights, reference_biases) in zip(mine, reference, strict=True):
+            np.testing.assert_allclose(weights, reference_weights, rtol=0, atol=1e-10)
+            np.testing.assert_allclose(biases, reference_biases, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("engine", [Matrix, PerExample])
+def test_rates_may_differ_and_the_layers_given_stay_as_they_were(engine: type[Engine], rng: np.random.Generator):
+    network = Network((5, 4, 3))
+    layers = random_layers(network, 2, rng)
+    before = [[(w.copy(), b.copy()) for w, b in of_replicate] for of_replicate in layers]
+    x, targets = rng.random((6, 5)), np.eye(3)[[0, 1, 2, 0, 1, 2]]
+    rates = np.array([0.5, 4.0])
+    made = [kind(network, layers, x, targets, rates, "mean", np.dtype(np.float64)) for kind in (engine, Stacked)]
+    for one in made:
+        one.step(np.arange(6))
+    for r in range(2):
+        np.testing.assert_allclose(made[0].stack().replicate(r)[0][0], made[1].stack().replicate(r)[0][0], atol=1e-13)
+        np.testing.assert_array_equal(layers[r][0][0], before[r][0][0])
+
+
+@pytest.mark.parametrize("engine", [Matrix, PerExample])
+def test_a_naive_logistic_function_overflows_as_often_as_the_stack_counts(
+    engine: type[Engine], rng: np.random.Generator
+):
+    network = Network((5, 4, 3))
+    layers = random_layers(network, 3, rng, scale=60)
+    x, targets = rng.random((50, 5)), np.eye(3)[rng.integers(3, size=50)]
+    counts = []
+    for kind in (engine, Stacked):
+        made = kind(network, layers, x, targets, 1.0, "mean", np.dtype(np.float32))
+        made.step(np.arange(50))
+        counts.append(made.overflows.tolist())
+    assert counts[0] == counts[1]
+    assert sum(counts[0]) > 0
+
+
+@pytest.mark.parametrize(
+    ("engine", "network", "said"),
+    [
+        (Matrix, Network((5, 4, 3), activation="tanh"), "network.activation=tanh: this engine supports logistic"),
+        (PerExample, Network((5, 4, 3), activation="tanh"), "network.activation=tanh: this engine supports logistic"),
+        (PerExample, Network((5, 4, 3), cost="cross_entropy"), "network.cost=cross_entropy: this engine supports quad"),
+    ],
+)
+def test_a_network_that_is_not_supported_is_refused_with_what_is(
+    engine: type[Sequential], network: Network, said: str, rng: np.random.Generator
+):
+    with pytest.raises(InputError, match=said):
+        engine(network, random_layers(network, 1, rng), np.zeros((2, 5)), np.zeros((2, 3)), 1.0, "mean", np.float64)
