@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta
 
 from initodds import rates
+from initodds.errors import InputError
 from initodds.outcomes import OUTCOMES
 
 Z = 1.959963984540054
@@ -69,3 +71,58 @@ def test_the_table_leaves_out_an_outcome_that_nothing_had_and_bounds_it_in_the_n
 
 def test_in_words():
     assert rates.in_words(8, 32) == "8  25% [13, 42]"
+
+
+def test_wilson_of_whole_counts_is_scipys():
+    for count, n in ((0, 7), (3, 7), (7, 7), (50, 200)):
+        assert rates.wilson(count, n) == pytest.approx(rates.interval(count, n), abs=1e-12)
+
+
+def test_wilson_covers_on_average(rng: np.random.Generator):
+    shares = rng.uniform(0.02, 0.98, size=4000)
+    counts = rng.binomial(32, shares)
+    low, high = rates.wilson(counts, np.full(4000, 32))
+    assert 0.93 < ((low <= shares) & (shares <= high)).mean() < 0.97
+
+
+def orders_of(shares: np.ndarray, each: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Replicates of one cell, so many in each data order, that converge with the order's own share."""
+    hits = rng.random((len(shares), each)) < shares[:, None]
+    order = np.repeat(np.arange(len(shares)), each)
+    return pd.DataFrame({"init": "a", "order": order, "outcome": np.where(hits.ravel(), "converged", "stuck")})
+
+
+def test_independent_replicates_are_seldom_called_over_dispersed(rng: np.random.Generator):
+    found = [rates.dispersion(orders_of(np.full(8, 0.4), 25, rng)) for _ in range(400)]
+    assert np.mean(np.array(found) > 1) == pytest.approx(0.05, abs=0.03)
+
+
+def test_an_interval_over_orders_that_differ_is_widened_and_covers(rng: np.random.Generator):
+    covered, widened = [], []
+    for _ in range(400):
+        shares = rng.beta(4, 4, size=12)  # each data order has a share of its own, 0.5 on average
+        table = rates.rates(orders_of(shares, 25, rng), ["init"])
+        row = table[table["outcome"] == "converged"].iloc[0]
+        covered.append(row["low"] <= 0.5 <= row["high"])
+        widened.append(row["dispersion"] > 1)
+    assert np.mean(widened) > 0.9
+    assert np.mean(covered) > 0.9
+
+
+def test_one_order_or_one_outcome_is_not_over_dispersed(rng: np.random.Generator):
+    assert rates.dispersion(orders_of(np.array([0.5]), 20, rng)) == 1
+    assert rates.dispersion(orders_of(np.array([0.0, 0.0]), 20, rng)) == 1
+    assert rates.dispersion(FRAME) == 1
+
+
+def test_bad_frames_are_told():
+    with pytest.raises(InputError, match="by=speed: not a column; the frame has init, rate, outcome"):
+        rates.rates(FRAME, ["speed"])
+    with pytest.raises(InputError, match="no replicate"):
+        rates.rates(FRAME.iloc[:0], ["init"])
+
+
+def test_no_column_at_all_pools_everything():
+    table = rates.rates(FRAME, [])
+    assert table["n"].unique().tolist() == [9]
+    assert table["count"].sum() == 9

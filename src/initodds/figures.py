@@ -1,5 +1,6 @@
 """Tidy frames to Matplotlib Axes, one function a figure. The same colour for the same outcome everywhere."""
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -47,7 +48,7 @@ def outcome_curves(frame: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def heat_map(rates: pd.DataFrame, rows: str, outcome: str, ax: Axes, labelled: bool = True) -> Axes:
+def outcome_map(rates: pd.DataFrame, rows: str, outcome: str, ax: Axes, labelled: bool = True) -> Axes:
     """The rate of one outcome as a map: a row for each value of `rows`, a column for each value of `columns`.
 
     `rates` has the columns `rows`, columns, outcome, count, n, rate. Each field is annotated with percent and count;
@@ -83,13 +84,133 @@ def sweep_map(rates: pd.DataFrame, by: list[str]) -> Figure:
     """
     rows, *others = by
     names = [
-        "\n".join(f"{key.removeprefix('sgd.')} {value}" for key, value in zip(others, values, strict=True))
+        "\n".join(short(key, value) for key, value in zip(others, values, strict=True))
         for values in rates[others].to_numpy()
     ]
     frame = rates.assign(columns=names)
     width = 2 + 1.3 * frame["columns"].nunique()
     height = 1.2 + 0.5 * frame[rows].nunique()
     figure, (left, right) = panels(2, 2 * width, height)
-    heat_map(frame, rows, "converged", left)
-    heat_map(frame, rows, "stuck", right, labelled=False)
+    outcome_map(frame, rows, "converged", left)
+    outcome_map(frame, rows, "stuck", right, labelled=False)
     return figure
+
+
+def rate_dots(rates: pd.DataFrame, by: list[str], outcome: str, ax: Axes) -> Axes:
+    """The rate of one outcome in each group as a dot with its 95 % interval, the groups below each other.
+
+    `rates` has the columns `by`, outcome, n, rate, low, high.
+    """
+    chosen = rates[rates["outcome"] == outcome].iloc[::-1]
+    names = [", ".join(short(key, value) for key, value in zip(by, row, strict=True)) for row in chosen[by].to_numpy()]
+    sizes = chosen["n"].unique()
+    if len(sizes) > 1:
+        names = [f"{name} (n = {n})" for name, n in zip(names, chosen["n"], strict=True)]
+    at = range(len(chosen))
+    ax.hlines(at, chosen["low"], chosen["high"], color=COLOURS[outcome], linewidth=2.5)
+    ax.plot(chosen["rate"], at, "o", color=COLOURS[outcome], markeredgecolor="black")
+    ax.set_yticks(at, names)
+    each = f", n = {sizes[0]} each" if len(sizes) == 1 else ""
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.7, len(chosen) - 0.3), xlabel=f"share {outcome}, with 95 % interval{each}")
+    ax.grid(axis="x", alpha=0.3)
+    sns.despine(ax=ax, left=True)
+    ax.tick_params(axis="y", length=0)
+    return ax
+
+
+def heat_map(rates: pd.DataFrame, x: str, y: str, outcome: str, ax: Axes) -> Axes:
+    """The rate of one outcome over two swept numbers, x across and y upwards; each field has its percent and n.
+
+    `rates` has the columns x, y, outcome, n, rate, one row a field and outcome.
+    """
+    chosen = rates[rates["outcome"] == outcome]
+    rate, n = (chosen.pivot(index=y, columns=x, values=value).sort_index(ascending=False) for value in ("rate", "n"))
+    text = [
+        ["" if np.isnan(r) else f"{100 * r:.0f} %\nn {int(k)}" for r, k in zip(*rows, strict=True)]
+        for rows in zip(rate.to_numpy(), n.to_numpy(), strict=True)
+    ]
+    colours = sns.light_palette(COLOURS[outcome], as_cmap=True)
+    sns.heatmap(rate, annot=np.array(text), fmt="", vmin=0, vmax=1, cmap=colours, linewidths=0.5, cbar=False, ax=ax)
+    ax.set(xlabel=x, ylabel=y, title=f"share {outcome}")
+    ax.tick_params(length=0, rotation=0)
+    return ax
+
+
+def phase_diagram(
+    rates: pd.DataFrame, boundaries: pd.DataFrame, ax: Axes, prediction: tuple[np.ndarray, np.ndarray] | None = None
+) -> Axes:
+    """Where networks converge in the plane of (centre, half_width) of a uniform init.
+
+    rates: columns init.centre, init.half_width, outcome, rate: the share converged is the shade of a square.
+    boundaries: columns init.half_width, boundary, low, high, as `boundary` returns them: dots with intervals.
+    prediction: (half_widths, centres), each (points,), of a line to compare with.
+    """
+    chosen = rates[rates["outcome"] == "converged"]
+    shades = sns.light_palette(COLOURS["converged"], as_cmap=True)
+    squares = ax.scatter(
+        chosen["init.centre"], chosen["init.half_width"], c=chosen["rate"], cmap=shades, vmin=0, vmax=1, marker="s", s=70,
+        edgecolor="0.6", linewidth=0.3,
+    )  # fmt: skip
+    measured = boundaries.dropna(subset="boundary")
+    off = [measured["boundary"] - measured["low"], measured["high"] - measured["boundary"]]
+    style = {"fmt": "o", "color": "black", "capsize": 3, "label": "half converge (95 % interval)"}
+    ax.errorbar(measured["boundary"], measured["init.half_width"], xerr=off, **style)
+    if prediction is not None:
+        half_widths, centres = prediction
+        ax.plot(centres, half_widths, "--", color=COLOURS["stuck"], label="predicted")
+    ax.set_yscale("log")
+    ticks = sorted(chosen["init.half_width"].unique())
+    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.minorticks_off()
+    ax.set(xlabel="centre", ylabel="half-width")
+    ax.legend(loc="upper left", fontsize="small")
+    ax.figure.colorbar(squares, ax=ax, label="share converged")
+    sns.despine(ax=ax)
+    return ax
+
+
+def survival_curves(curves: pd.DataFrame, by: list[str], ax: Axes) -> Axes:
+    """The share of networks that have reached the target over the steps, with its band; one curve a group.
+
+    `curves` has the columns `by`, step, share, low, high, as `time_to_target` returns them.
+    """
+    groups = list(curves.groupby(by, sort=False, observed=True))
+    for (key, curve), colour in zip(groups, sns.color_palette("colorblind", len(groups)), strict=True):
+        label = ", ".join(short(name, value) for name, value in zip(by, key, strict=True))
+        ax.step(curve["step"], curve["share"], where="post", color=colour, label=label)
+        ax.fill_between(curve["step"], curve["low"], curve["high"], step="post", color=colour, alpha=0.2, linewidth=0)
+    ax.set_xscale("symlog", linthresh=1)
+    ax.set(xlabel="SGD steps", ylabel="share that has reached the target", xlim=(0, None), ylim=(-0.02, 1.02))
+    ax.legend(frameon=False, fontsize="small")
+    sns.despine(ax=ax)
+    return ax
+
+
+def final_costs(frame: pd.DataFrame, ax: Axes, best_constant_cost: float = 0.45, classes: int = 10) -> Axes:
+    """Histogram of the costs that networks end with, by outcome, with the plateaus that theory has for stuck ones.
+
+    frame: one row a replicate, columns cost (quadratic) and outcome. Outputs pinned at 0 or 1, j of `classes` equally
+    frequent classes high: of the j high ones all but the right one are wrong, and of the low ones the right one, so the
+    cost is 1/2 ((1 - j / classes) + j (1 - 1 / classes)) = 0.5 + 0.4 j for ten.
+    """
+    known = [outcome for outcome in OUTCOMES if (frame["outcome"] == outcome).any()]
+    levels = {j: 0.5 * ((1 - j / classes) + j * (1 - 1 / classes)) for j in range(classes + 1)}
+    for j, level in levels.items():
+        ax.axvline(level, color="0.7", linewidth=0.8, zorder=0, label="j outputs pinned high" if j == 0 else None)
+        ax.annotate(f"{j}", (level, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize="small")
+    ax.axvline(best_constant_cost, color="black", linestyle=":", label="best constant answer")
+    finite = frame[np.isfinite(frame["cost"])]
+    bins = np.arange(0, max(levels.values()) + 0.2, 0.05)
+    ax.hist(
+        [finite.loc[finite["outcome"] == outcome, "cost"] for outcome in known],
+        bins=bins, stacked=True, color=[COLOURS[outcome] for outcome in known], label=known,
+    )  # fmt: skip
+    ax.set(xlabel="final test cost", ylabel="networks")
+    ax.legend(frameon=False, fontsize="small")
+    sns.despine(ax=ax)
+    return ax
+
+
+def short(key: str, value: object) -> str:
+    """A setting as a label: the value alone for an init, else the key's last word and the value."""
+    return str(value) if key == "init" else f"{key.split('.')[-1]} {value}"

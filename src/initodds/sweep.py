@@ -55,7 +55,7 @@ def run_cell(settings: Settings) -> Cell:
 
     choices = HydraConfig.get().runtime.choices
     name = cell_name(HydraConfig.get().overrides.task)
-    tags = {**tracking.environment(), "job": str(HydraConfig.get().job.get("num", 0))}
+    tags = {**tracking.environment(), "job": str(HydraConfig.get().job.get("num", 0)), "sweep": current() or ""}
     store = tracking.connect(settings.tracking.uri, settings.tracking.experiment)
     report = Report(name, cell.epochs_to_train(settings))
     with tracking.open_run(store, name, "cell", current(), tags) as run:
@@ -67,7 +67,8 @@ def run_cell(settings: Settings) -> Cell:
 
 def cell_name(overrides: Sequence[str]) -> str:
     """A cell's name: what was set on the command line for it."""
-    return " ".join(text for text in overrides if not text.startswith("experiment=")) or "defaults"
+    no_setting = ("experiment=", "tracking", "hydra", "data.root=")
+    return " ".join(text for text in overrides if not text.startswith(no_setting)) or "defaults"
 
 
 def swept_keys(cells: Sequence[Sequence[str]]) -> list[str]:

@@ -10,7 +10,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -57,8 +57,22 @@ class Store:
 def connect(uri: str, experiment: str) -> Store:
     """Open the store at `uri`, and make it and its experiment where they do not exist yet.
 
-    Raises InputError where it cannot be written or reached, at once: MLflow itself would try for minutes.
+    Raises InputError where it cannot be written or reached.
     """
+    client = client_of(uri)
+    from mlflow.exceptions import MlflowException
+
+    try:
+        found = client.get_experiment_by_name(experiment)
+        experiment_id = found.experiment_id if found else client.create_experiment(experiment, tags=EXPERIMENT_TAGS)
+    except MlflowException as error:
+        raise InputError(f"tracking.uri={uri}: {one_line(error)}") from error
+    return Store(client, experiment_id)
+
+
+def client_of(uri: str) -> "MlflowClient":
+    """MLflow's client of the store at `uri`. Raises InputError where it cannot be written or reached, at once: MLflow
+    itself would try for minutes."""
     uri = absolute(uri)
     require_reachable(uri)
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
@@ -70,12 +84,9 @@ def connect(uri: str, experiment: str) -> Store:
         logging.getLogger(name).setLevel(logging.WARNING)  # they tell each step of a new database's making
     mlflow.set_tracking_uri(uri)
     try:
-        client = MlflowClient(uri)
-        found = client.get_experiment_by_name(experiment)
-        experiment_id = found.experiment_id if found else client.create_experiment(experiment, tags=EXPERIMENT_TAGS)
+        return MlflowClient(uri)
     except MlflowException as error:
-        raise InputError(f"tracking.uri={uri}: {str(error).splitlines()[0]}") from error
-    return Store(client, experiment_id)
+        raise InputError(f"tracking.uri={uri}: {one_line(error)}") from error
 
 
 def absolute(uri: str) -> str:
@@ -106,7 +117,7 @@ class Run:
 
     def __init__(self, store: Store, name: str, level: str, parent: str | None, tags: dict[str, str]) -> None:
         tags = {**provenance(), "level": level, **tags} | ({"mlflow.parentRunId": parent} if parent else {})
-        self.store, self.client = store, store.client
+        self.store, self.client, self.parent = store, store.client, parent
         self.id = self.client.create_run(store.experiment_id, tags=tags, run_name=name).info.run_id
 
     def log(self, metrics: "list[Metric]", params: dict[str, Any]) -> None:
@@ -180,7 +191,9 @@ def write_cell(run: Run, settings: Settings, choices: dict[str, str], cell: Cell
     title = ", ".join(
         f"{key} {params[key]}" for key in ("init", "sgd.batch_size", "sgd.learning_rate") if key in params
     )
-    run.client.log_figure(run.id, figures.outcome_curves(curves_frame(cell), title), "curves.png")
+    curves = checkpoints_frame(vars(cell.history))
+    curves["outcome"] = cell.judgement.outcome[curves["replicate"]]
+    run.client.log_figure(run.id, figures.outcome_curves(curves, title), "curves.png")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "history.npz"
         np.savez_compressed(path, **{name: getattr(cell.history, name) for name in CHECKPOINTS})
@@ -190,7 +203,7 @@ def write_cell(run: Run, settings: Settings, choices: dict[str, str], cell: Cell
 def write_replicate(cell_run: Run, params: dict[str, Any], cell: Cell, replicate: int) -> None:
     """Write one replicate's run: curves and final numbers as metrics, the cell's params, its outcome as a tag."""
     outcome = str(cell.judgement.outcome[replicate])
-    tags = {"outcome": outcome, "init": str(params.get("init", ""))}
+    tags = {"outcome": outcome, "init": str(params.get("init", "")), "sweep": cell_run.parent or ""}
     with open_run(cell_run.store, f"replicate {replicate}", "replicate", cell_run.id, tags) as run:
         history, judgement = cell.history, cell.judgement
         curves = [
@@ -200,6 +213,7 @@ def write_replicate(cell_run: Run, params: dict[str, Any], cell: Cell, replicate
             for metric in now({name: value}, step)
         ]
         final = {
+            "best_accuracy": history.accuracy[:, replicate].max(),
             "dead_classes": judgement.dead_classes[replicate],
             "outputs_high": history.outputs_high[-1, replicate],
             "outputs_low": history.outputs_low[-1, replicate],
@@ -222,7 +236,7 @@ def now(metrics: dict[str, Any], step: int = 0) -> "list[Metric]":
 
 def cell_metrics(cell: Cell, table: pd.DataFrame) -> dict[str, float]:
     """A cell's metrics: of each outcome count and rate with its interval, and what the outcomes are measured by."""
-    metrics: dict[str, float] = {"replicates": cell.history.replicates}
+    metrics: dict[str, float] = {"replicates": cell.history.replicates, "steps": int(cell.history.steps[-1])}
     for row in table.itertuples():
         metrics |= {f"{name}/{row.outcome}": getattr(row, name) for name in ("rate", "low", "high", "count")}
     return metrics | {
@@ -270,18 +284,12 @@ def description(cell: Cell, table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def curves_frame(cell: Cell) -> pd.DataFrame:
-    """The cell's checkpoints, one row a replicate and step: replicate, outcome, step, and each of `CURVES`."""
-    steps, replicates = cell.history.accuracy.shape
-    columns = {name: getattr(cell.history, name).ravel() for name in CURVES}
-    return pd.DataFrame(
-        {
-            "replicate": np.tile(np.arange(replicates), steps),
-            "outcome": np.tile(cell.judgement.outcome, steps),
-            "step": np.repeat(cell.history.steps, replicates),
-            **columns,
-        }
-    )
+def checkpoints_frame(history: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """A history's checkpoints, one row a replicate and step: replicate, step, and each of `CURVES`."""
+    steps, replicates = history["accuracy"].shape
+    columns = {name: history[name].ravel() for name in CURVES}
+    numbers = {"replicate": np.tile(np.arange(replicates), steps), "step": np.repeat(history["steps"], replicates)}
+    return pd.DataFrame({**numbers, **columns})
 
 
 def write_refused(store: Store, name: str, parent: str | None, error: Exception) -> None:
@@ -310,13 +318,18 @@ def read_failed_cells(store: Store, sweep: str) -> list[tuple[str, str]]:
 
 def children(store: Store, parent: str, level: str) -> list[Any]:
     """The runs of this level under a run, the first started first."""
-    condition = f"tags.`mlflow.parentRunId` = '{parent}' and tags.level = '{level}'"
-    by_start = ["attributes.start_time ASC"]
-    page = store.client.search_runs([store.experiment_id], condition, max_results=1000, order_by=by_start)
-    runs = list(page)
-    while page.token:
+    return search(store, f"tags.`mlflow.parentRunId` = '{parent}' and tags.level = '{level}'")
+
+
+def search(store: Store, condition: str) -> list[Any]:
+    """All of the experiment's runs for which a condition in MLflow's filter language holds, the first started first."""
+    runs: list[Any] = []
+    token = None
+    while True:
         page = store.client.search_runs(
-            [store.experiment_id], condition, max_results=1000, order_by=by_start, page_token=page.token
+            [store.experiment_id], condition, max_results=5000, order_by=["attributes.start_time ASC"], page_token=token
         )
         runs += page
-    return runs
+        token = page.token
+        if not token:
+            return runs

@@ -1,0 +1,23 @@
+"""From tracked sweeps to statements that hold up: everything a notebook needs, in one place.
+
+`load_replicates` reads one tidy row a replicate; the others take such a frame, or any that has the columns they name.
+"""
+
+from initodds.boundary import boundary, predict_boundary
+from initodds.comparison import compare
+from initodds.loading import load_curves, load_replicates
+from initodds.rates import interval, rates
+from initodds.survival import log_rank, median_time, time_to_target
+
+__all__ = [
+    "boundary",
+    "compare",
+    "interval",
+    "load_curves",
+    "load_replicates",
+    "log_rank",
+    "median_time",
+    "predict_boundary",
+    "rates",
+    "time_to_target",
+]
