@@ -64,13 +64,13 @@ def test_rates_count_every_outcome_of_every_group():
 def test_the_table_leaves_out_an_outcome_that_nothing_had_and_bounds_it_in_the_note():
     table, note = rates.table(rates.rates(FRAME, ["init"]), ["init"])
     assert table.columns.tolist() == ["init", "n", "converged", "partial", "stuck"]
-    assert table["stuck"].tolist() == [rates.in_words(3, 4), rates.in_words(0, 5)]
+    assert table["stuck"].tolist() == [rates.in_words(k, n, *rates.interval(k, n)) for k, n in ((3, 4), (0, 5))]
     assert "unfinished, diverged" in note
     assert f"0 of 4: at most {100 * rates.interval(0, 4)[1]:.0f} %" in note
 
 
 def test_in_words():
-    assert rates.in_words(8, 32) == "8  25% [13, 42]"
+    assert rates.in_words(8, 32, *rates.interval(8, 32)) == "8  25% [13, 42]"
 
 
 def test_wilson_of_whole_counts_is_scipys():

@@ -20,7 +20,7 @@ class CellSweeper(BasicSweeper):
     """
 
     def sweep(self, arguments: list[str]) -> Any:
-        from initodds import report, tracking
+        from initodds import summary, tracking
         from initodds.progress import Monitor
         from initodds.sweep import SWEEP
 
@@ -34,7 +34,7 @@ class CellSweeper(BasicSweeper):
             with self.monitor:
                 results = super().sweep(arguments)
             del os.environ[SWEEP]
-            failed = report.of_sweep(store, run)
+            failed = summary.of_sweep(store, run)
         if failed:
             sys.exit(f"initodds: {failed} cells failed; the others are tracked")
         return results

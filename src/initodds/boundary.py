@@ -32,8 +32,8 @@ def boundary(
     their middle that is given, with these two as the interval where they have enough replicates.
 
     Returns one row a group: `by`, boundary, low, high, width (of x, over which the share goes from 10 % to 90 %; 0
-    where the data separate), n, note. Where the sweep does not cross the boundary it is NaN, and the note says on which side
-    all of it lies; the interval then ends in an infinity. Raises InputError where a column is missing.
+    where the data separate), n, note. Where the sweep does not cross the boundary it is NaN, the note says on which
+    side all of it lies, and the interval is infinite. Raises InputError where a column is missing.
     """
     require_columns(frame, [x, "outcome", *by])
     rows = []

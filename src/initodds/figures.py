@@ -42,7 +42,7 @@ def outcome_curves(frame: pd.DataFrame, title: str) -> Figure:
     curves(frame, "accuracy", left).set_ylim(0, 1)
     curves(frame, "cost", right).set_ylim(bottom=0)
     counts = frame.drop_duplicates("replicate")["outcome"].value_counts()
-    lines = {f"{counts[o]} {o}": Line2D([], [], color=COLOURS[o], linewidth=3) for o in OUTCOMES if o in counts}
+    lines = {f"{counts[o]} {o}": Line2D([], [], color=COLOURS[o], linewidth=3) for o in OUTCOMES if counts.get(o, 0)}
     right.legend(lines.values(), lines.keys(), frameon=False)
     figure.suptitle(title)
     return figure
@@ -102,7 +102,8 @@ def rate_dots(rates: pd.DataFrame, by: list[str], outcome: str, ax: Axes) -> Axe
     `rates` has the columns `by`, outcome, n, rate, low, high.
     """
     chosen = rates[rates["outcome"] == outcome].iloc[::-1]
-    names = [", ".join(short(key, value) for key, value in zip(by, row, strict=True)) for row in chosen[by].to_numpy()]
+    rows = chosen[by].to_numpy()
+    names = [", ".join(short(key, value) for key, value in zip(by, row, strict=True)) for row in rows]
     sizes = chosen["n"].unique()
     if len(sizes) > 1:
         names = [f"{name} (n = {n})" for name, n in zip(names, chosen["n"], strict=True)]
@@ -147,14 +148,12 @@ def phase_diagram(
     """
     chosen = rates[rates["outcome"] == "converged"]
     shades = sns.light_palette(COLOURS["converged"], as_cmap=True)
-    squares = ax.scatter(
-        chosen["init.centre"], chosen["init.half_width"], c=chosen["rate"], cmap=shades, vmin=0, vmax=1, marker="s", s=70,
-        edgecolor="0.6", linewidth=0.3,
-    )  # fmt: skip
+    style = {"marker": "s", "s": 70, "edgecolor": "0.6", "linewidth": 0.3, "vmin": 0, "vmax": 1, "cmap": shades}
+    squares = ax.scatter(chosen["init.centre"], chosen["init.half_width"], c=chosen["rate"], **style)
     measured = boundaries.dropna(subset="boundary")
     off = [measured["boundary"] - measured["low"], measured["high"] - measured["boundary"]]
-    style = {"fmt": "o", "color": "black", "capsize": 3, "label": "half converge (95 % interval)"}
-    ax.errorbar(measured["boundary"], measured["init.half_width"], xerr=off, **style)
+    at = (measured["boundary"], measured["init.half_width"])
+    ax.errorbar(*at, xerr=off, fmt="o", color="black", capsize=3, label="half converge (95 % interval)")
     if prediction is not None:
         half_widths, centres = prediction
         ax.plot(centres, half_widths, "--", color=COLOURS["stuck"], label="predicted")
@@ -189,18 +188,18 @@ def survival_curves(curves: pd.DataFrame, by: list[str], ax: Axes) -> Axes:
 def final_costs(frame: pd.DataFrame, ax: Axes, best_constant_cost: float = 0.45, classes: int = 10) -> Axes:
     """Histogram of the costs that networks end with, by outcome, with the plateaus that theory has for stuck ones.
 
-    frame: one row a replicate, columns cost (quadratic) and outcome. Outputs pinned at 0 or 1, j of `classes` equally
-    frequent classes high: of the j high ones all but the right one are wrong, and of the low ones the right one, so the
-    cost is 1/2 ((1 - j / classes) + j (1 - 1 / classes)) = 0.5 + 0.4 j for ten.
+    frame: one row a replicate, columns cost (quadratic) and outcome. Where j of the outputs of `classes` equally
+    frequent classes are pinned at 1 and the others at 0, each high output is wrong but for its own class, and each low
+    one for its own: the cost is 1/2 (j (1 - 1 / classes) + (classes - j) / classes), for ten 0.5 + 0.4 j.
     """
     known = [outcome for outcome in OUTCOMES if (frame["outcome"] == outcome).any()]
-    levels = {j: 0.5 * ((1 - j / classes) + j * (1 - 1 / classes)) for j in range(classes + 1)}
+    levels = {j: 0.5 * (j * (1 - 1 / classes) + (classes - j) / classes) for j in range(classes + 1)}
     for j, level in levels.items():
         ax.axvline(level, color="0.7", linewidth=0.8, zorder=0, label="j outputs pinned high" if j == 0 else None)
         ax.annotate(f"{j}", (level, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize="small")
     ax.axvline(best_constant_cost, color="black", linestyle=":", label="best constant answer")
     finite = frame[np.isfinite(frame["cost"])]
-    bins = np.arange(0, max(levels.values()) + 0.2, 0.05)
+    bins = np.arange(0, max(levels.values()) + 0.2, 0.05).tolist()
     ax.hist(
         [finite.loc[finite["outcome"] == outcome, "cost"] for outcome in known],
         bins=bins, stacked=True, color=[COLOURS[outcome] for outcome in known], label=known,

@@ -97,9 +97,8 @@ def require_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
         raise InputError(f"by={missing[0]}: not a column; the frame has {', '.join(map(str, frame.columns))}")
 
 
-def in_words(count: int, n: int) -> str:
-    """A count as it stands in a table: `8  25% [13, 42]`, with the 95 % Wilson interval in percent."""
-    low, high = interval(count, n)
+def in_words(count: int, n: int, low: float, high: float) -> str:
+    """A count as it stands in a table, with the rate and its interval in percent: `8  25% [13, 42]`."""
     return f"{count} {100 * count / n:3.0f}% [{100 * low:.0f}, {100 * high:.0f}]"
 
 
@@ -108,7 +107,8 @@ def table(rates: pd.DataFrame, by: Sequence[str]) -> tuple[pd.DataFrame, str]:
 
     An outcome that no group has gets no column; the note, which is returned beside the table, has its upper bound.
     """
-    wide = rates.assign(text=[in_words(c, n) for c, n in zip(rates["count"], rates["n"], strict=True)])
+    columns = [rates[name] for name in ("count", "n", "low", "high")]
+    wide = rates.assign(text=[in_words(*row) for row in zip(*columns, strict=True)])
     seen = [name for name in OUTCOMES if (rates.loc[rates["outcome"] == name, "count"] > 0).any()]
     shown = wide.pivot_table(index=[*by, "n"], columns="outcome", values="text", aggfunc="first", sort=False)
     note = "count, percent and 95 % Wilson interval of n replicates."

@@ -1,59 +1,180 @@
-"""What a sweep ends with: its table, on the terminal and in its run, and its heat map."""
+"""The command `initodds-report`: the tables and figures of a sweep, as one folder to read."""
 
+import argparse
 import sys
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
 
-from initodds import figures, rates, tracking
-from initodds.cell import Cell
+from initodds import comparison, figures, loading, rates, summary, survival
+from initodds.errors import InputError
 from initodds.outcomes import OUTCOMES
-from initodds.tracking import Run, Store
 
-SHOWN = ["init", "sgd.batch_size", "sgd.learning_rate"]
-"""The settings that a table tells cells apart by where none was swept."""
+CAPTIONS = {
+    "converged": "Share converged",
+    "stuck": "Share stuck",
+    "map": "Both, at a glance",
+    "time_to_target": "How long until the target is reached, by {by} (Kaplan-Meier, 95 % bands)",
+    "final_costs": "What they end at. A network stuck with j of ten outputs pinned high costs 0.5 + 0.4 j",
+    "curves": "All networks, coloured by outcome",
+}
 
 
-def of_sweep(store: Store, run: Run) -> int:
-    """Print the table of a sweep's finished cells, and write it and the heat map to the sweep's run.
+def main() -> None:
+    """The command `initodds-report`: the tables and figures of a sweep as one folder."""
+    parser = argparse.ArgumentParser(prog="initodds-report", description=main.__doc__)
+    parser.add_argument("--sweep", help="run id of the sweep, or its first characters; default: the last one")
+    parser.add_argument("--out", default="report", help="the folder, made where it is missing (default: report)")
+    parser.add_argument("--uri", default=loading.DEFAULT_URI, help="tracking URI (default: %(default)s)")
+    parser.add_argument("--experiment", default=loading.DEFAULT_EXPERIMENT, help="default: %(default)s")
+    options = parser.parse_args()
+    try:
+        store = loading.open_store(options.uri, options.experiment)
+        sweep = loading.find_sweep(store, options.sweep) if options.sweep else loading.latest_sweep(store)
+        frame = loading.load_replicates(options.uri, options.experiment, sweep)
+        curves = loading.load_curves(options.uri, options.experiment, sweep)
+    except InputError as error:
+        sys.exit(f"initodds-report: {error}")
+    folder = Path(options.out)
+    write_folder(folder, frame, curves, summary.told_apart_by(store, sweep, frame), store.client.get_run(sweep))
+    print(f"{folder / 'README.md'}: {len(frame)} networks")
 
-    Names the cells that did not finish on standard error, and returns their number.
+
+def write_folder(folder: Path, frame: pd.DataFrame, curves: pd.DataFrame, by: list[str], run: Any) -> None:
+    """Write a sweep's README.md, its tables as CSV and its figures as PNG and SVG.
+
+    frame, curves: as `load_replicates` and `load_curves` return them.  by: the settings its cells differ in.  run: the
+    sweep's MLflow run.
     """
-    cells = tracking.read_cells(store, run.id)
-    failed = tracking.read_failed_cells(store, run.id)
-    if len(cells):
-        swept = store.client.get_run(run.id).data.tags["swept"].split(",")
-        by = [key for key in swept if key in cells] or SHOWN
-        cells = cells.fillna(dict.fromkeys(by, ""))  # a key of one option of a group, which the others do not have
-        of_cells = rates.of_counts(cells, by)
-        print(text(of_cells, by, "simple"))
-        counts = cells[list(OUTCOMES)].sum()
-        markdown = f"{in_words(counts)} in {len(cells)} cells.\n\n{text(of_cells, by, 'github')}"
-        run.log(tracking.now({"cells": len(cells), **counts.add_prefix("count/")}), {})
-        run.describe(markdown)
-        run.client.log_text(run.id, markdown, "rates.md")
-        run.client.log_text(run.id, of_cells.to_csv(index=False), "rates.csv")
-        run.client.log_figure(run.id, figures.sweep_map(of_cells, by), "rates.png")
-    for name, error in failed:
-        print(f"failed: {name}: {error}", file=sys.stderr)
-    return len(failed)
+    folder.mkdir(parents=True, exist_ok=True)
+    frame = frame.assign(**{key: frame[key].astype(object).where(frame[key].notna(), "") for key in by})
+    tables = {
+        "replicates": frame,
+        "rates": rates.rates(frame, by),
+        "comparisons": comparison.compare(frame, by[0], within=by[1:]),
+        "times": survival.median_time(frame, by),
+    }
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
+    for name, figure in drawn(frame, curves, tables["rates"], by).items():
+        for suffix in ("png", "svg"):
+            figure.savefig(folder / f"{name}.{suffix}")
+    (folder / "README.md").write_text(text(run, tables, by))
 
 
-def in_words(counts: pd.Series) -> str:
-    """What became of how many networks: `**40 networks**: 30 converged, 10 stuck`."""
-    parts = [f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome]]
-    return f"**{counts.sum()} networks**: {', '.join(parts)}"
+def drawn(frame: pd.DataFrame, curves: pd.DataFrame, of_cells: pd.DataFrame, by: list[str]) -> dict[str, Any]:
+    """The figures of a sweep, by the names that `CAPTIONS` has."""
+    height = 1.2 + 0.28 * frame.groupby(by).ngroups
+    pictures: dict[str, Any] = {}
+    for outcome in ("converged", "stuck"):
+        pictures[outcome], (ax,) = figures.panels(1, 8, height)
+        figures.rate_dots(of_cells, by, outcome, ax)
+    pictures["map"] = figures.sweep_map(of_cells, by)
+    pictures["time_to_target"] = times_figure(frame, by)
+    pictures["final_costs"], (ax,) = figures.panels(1, 8, 4)
+    figures.final_costs(frame, ax, frame["best_constant_cost"].iloc[0])
+    named = curves.merge(frame[["cell", "replicate", "outcome"]], on=["cell", "replicate"])
+    named["replicate"] = named["cell"] + named["replicate"].astype(str)
+    pictures["curves"] = figures.outcome_curves(named, "all networks of the sweep")
+    return pictures
 
 
-def of_cell(cell: Cell, params: dict[str, object]) -> str:
-    """The table of one cell alone."""
-    counts = {outcome: int((cell.judgement.outcome == outcome).sum()) for outcome in OUTCOMES}
-    return text(rates.of_counts(pd.DataFrame([{**params, **counts}]), SHOWN), SHOWN, "simple")
+def times_figure(frame: pd.DataFrame, by: list[str]) -> Any:
+    """The first setting's values against each other, in a panel for each combination of the others: pooled over them,
+    a network that was trained for fewer steps would count as one that might still learn."""
+    groups = list(frame.groupby(by[1:], sort=False)) if by[1:] else [((), frame)]
+    figure, axes = figures.panels(len(groups), 1 + 3.2 * len(groups), 3.8)
+    for (key, group), ax in zip(groups, axes, strict=True):
+        figures.survival_curves(survival.time_to_target(group, by[:1]), by[:1], ax)
+        ax.set_title(", ".join(figures.short(*pair) for pair in zip(by[1:], key, strict=True)), fontsize="small")
+        if ax is not axes[0]:
+            ax.set_ylabel("")
+            ax.get_legend().remove()
+    return figure
 
 
-def text(of_cells: pd.DataFrame, by: list[str], style: str) -> str:
-    """The rates of a sweep's cells as a table in one of tabulate's styles, and the note below it."""
-    table, note = rates.table(of_cells, by)
-    align = ["left"] * len(by) + ["right"] * (table.shape[1] - len(by))
-    lines = tabulate(table, headers="keys", tablefmt=style, showindex=False, disable_numparse=True, colalign=align)
-    return f"{lines}\n\n{note}"
+def text(run: Any, tables: dict[str, pd.DataFrame], by: list[str]) -> str:
+    """The README.md of a sweep's folder."""
+    frame, of_cells = tables["replicates"], tables["rates"]
+    first, tags = frame.iloc[0], run.data.tags
+    counts = frame["outcome"].value_counts().reindex(OUTCOMES, fill_value=0)
+    fixed = [key for key in ("data", "network.hidden", "sgd.epochs", *summary.SHOWN) if key not in by]
+    best = of_cells[of_cells["outcome"] == "converged"].sort_values("rate", ascending=False)
+    captions = [(name, caption.format(by=by[0])) for name, caption in CAPTIONS.items()]
+    pictures = [f"![{caption}]({name}.png)\n\n*{caption}.*" for name, caption in captions]
+    return f"""# Sweep {run.info.run_name}
+
+{summary.in_words(counts)} in {frame["cell"].nunique()} cells that differ in {", ".join(by)}.
+The same in all cells: {", ".join(f"{key} {first[key]}" for key in fixed)}.
+
+An outcome is the first of these that holds at the end of training. *diverged*: a weight or the cost is not finite.
+*stuck*: the test accuracy cannot be told from always naming one class. *partial*: at least one class is hardly ever
+recognised. *converged*: the accuracy is at or over the target, {100 * first["outcome.target"]:.0f} %. *unfinished*: the
+rest.
+
+## How often
+
+Most often converged: {cell_name(best.iloc[0], by)}, {spell(best.iloc[0])}.
+Least often: {cell_name(best.iloc[-1], by)}, {spell(best.iloc[-1])}.
+
+{summary.text(of_cells, by, "github")}
+{widened(of_cells, by)}
+{(chr(10) * 2).join(pictures)}
+
+## Is one {by[0]} better than another?
+
+{comparisons_text(tables["comparisons"])}
+
+## How long it takes
+
+SGD steps by which half of the networks have reached the target, with 95 % interval; inf: never, in this time.
+
+{markdown(tables["times"].round(1))}
+
+## Where this comes from
+
+Command: `{tags.get("command", "")}`. Seed {", ".join(map(str, frame["seed"].unique()))};
+{frame["order"].nunique()} data orders; initodds {tags.get("version.initodds", "")}, NumPy
+{tags.get("version.numpy", "")}, BLAS {tags.get("blas", "")}; MLflow run {run.info.run_id}. Tables in full:
+{", ".join(f"[{name}.csv]({name}.csv)" for name in tables)}. Each figure is there as SVG too.
+"""
+
+
+def cell_name(row: pd.Series, by: list[str]) -> str:
+    """A cell by the settings it differs in: `init half, batch_size 10`."""
+    return ", ".join(f"{key.split('.')[-1]} {row[key]}" for key in by)
+
+
+def spell(row: pd.Series) -> str:
+    """A rate with its n and interval: `31 of 32, 97 % [84, 99]`."""
+    share, low, high = (100 * row[key] for key in ("rate", "low", "high"))
+    return f"{row['count']} of {row['n']}, {share:.0f} % [{low:.0f}, {high:.0f}]"
+
+
+def widened(of_cells: pd.DataFrame, by: list[str]) -> str:
+    """What is to say of cells in which the data orders differ."""
+    cells = of_cells[of_cells["dispersion"] > 1].groupby(by).ngroups
+    if not cells:
+        return ""
+    return (
+        f"\nIn {cells} of the cells, the replicates of one data order agree more than chance has it; their intervals"
+        " are widened for it.\n"
+    )
+
+
+def comparisons_text(compared: pd.DataFrame) -> str:
+    """The table of comparisons, and how to read it."""
+    if not len(compared):
+        return "There is one value only: nothing to compare."
+    return (
+        "Differences of the shares converged, with 95 % interval, and p of an exact test, adjusted for the number of"
+        f" comparisons (Holm). Method: {'; '.join(sorted(compared['method'].unique()))}.\n\n"
+        + markdown(compared.drop(columns=["p", "method"]).round(3))
+    )
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """A frame as a Markdown table."""
+    return tabulate(frame, headers="keys", tablefmt="github", showindex=False)

@@ -28,7 +28,7 @@ def current() -> str | None:
 
 def run_alone(composed: DictConfig) -> None:
     """Run one cell that belongs to no sweep, and print its rates. A bad value ends the command in one line."""
-    from initodds import report, tracking
+    from initodds import summary, tracking
 
     try:
         settings = config.read(composed)
@@ -36,7 +36,7 @@ def run_alone(composed: DictConfig) -> None:
             result = run_cell(settings)
     except InputError as error:
         sys.exit(f"initodds: {error}")
-    print(report.of_cell(result, tracking.parameters(settings, HydraConfig.get().runtime.choices)))
+    print(summary.of_cell(result, tracking.parameters(settings, HydraConfig.get().runtime.choices)))
 
 
 def run_job(composed: DictConfig) -> None:

@@ -76,6 +76,7 @@ def client_of(uri: str) -> "MlflowClient":
     uri = absolute(uri)
     require_reachable(uri)
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
