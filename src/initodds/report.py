@@ -91,7 +91,7 @@ def times_figure(frame: pd.DataFrame, by: list[str]) -> Any:
         ax.set_title(", ".join(figures.short(*pair) for pair in zip(by[1:], key, strict=True)), fontsize="small")
         if ax is not axes[0]:
             ax.set_ylabel("")
-            ax.get_legend().remove()
+            ax.legend().remove()
     return figure
 
 

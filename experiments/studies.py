@@ -1,0 +1,47 @@
+"""What the studies share: their sweeps, the results they commit, and how a summary states a rate."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from initodds.analysis import interval, load_replicates
+
+
+def sweep(folder: Path, *experiments: str) -> None:
+    """Run these experiment configs, one sweep after another, tracked in the folder's runs.db."""
+    for experiment in experiments:
+        command = [
+            sys.executable,
+            "-m",
+            "initodds",
+            f"experiment={experiment}",
+            f"tracking.uri=sqlite:///{folder}/runs.db",
+        ]
+        subprocess.run(command, cwd=folder, check=True)
+
+
+def write_results(folder: Path, columns: list[str]) -> pd.DataFrame:
+    """Write results.csv, one row a replicate with these columns, from the folder's runs.db; a setting of the sweeps that
+    is not among them is the same everywhere, or follows from those that are. Returns what was written, read back."""
+    frame = load_replicates(f"sqlite:///{folder}/runs.db")
+    frame[columns].to_csv(folder / "results.csv", index=False, float_format="%.5g")
+    return read_results(folder)
+
+
+def read_results(folder: Path) -> pd.DataFrame:
+    """The committed results."""
+    return pd.read_csv(folder / "results.csv")
+
+
+def rate(hits: pd.Series) -> str:
+    """A rate as the studies state it: `57/64, 89 % [79, 95]`, with the 95 % Wilson interval. `hits` is (n,) bool."""
+    count, n = int(hits.sum()), len(hits)
+    low, high = interval(count, n)
+    return f"{count}/{n}, {percent(count / n)} % [{percent(low)}, {percent(high)}]"
+
+
+def percent(share: float) -> str:
+    """A share in percent, with a decimal where it is near 0 or 1."""
+    return f"{100 * share:.1f}" if 0 < share < 0.1 or 0.9 < share < 1 else f"{100 * share:.0f}"
