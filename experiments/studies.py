@@ -22,12 +22,12 @@ def sweep(folder: Path, *experiments: str) -> None:
         subprocess.run(command, cwd=folder, check=True)
 
 
-def write_results(folder: Path, columns: list[str]) -> pd.DataFrame:
-    """Write results.csv, one row a replicate with these columns, from the folder's runs.db; a setting of the sweeps that
-    is not among them is the same everywhere, or follows from those that are. Returns what was written, read back."""
-    frame = load_replicates(f"sqlite:///{folder}/runs.db")
+def write_results(folder: Path, settings: list[str], measured: list[str]) -> None:
+    """Write results.csv from the folder's runs.db: one row a replicate, with these columns and its seed, number, order
+    and outcome. A replicate that two sweeps have trained alike, with the same settings, stands there once."""
+    frame = load_replicates(f"sqlite:///{folder}/runs.db").drop_duplicates([*settings, "seed", "replicate"])
+    columns = [*settings, "seed", "replicate", "order", "outcome", *measured]
     frame[columns].to_csv(folder / "results.csv", index=False, float_format="%.5g")
-    return read_results(folder)
 
 
 def read_results(folder: Path) -> pd.DataFrame:

@@ -4,6 +4,7 @@ python experiments/01-thread-claims/study.py            everything; full MNIST i
 python experiments/01-thread-claims/study.py analyse    the summary and the figures from the committed results
 """
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -29,7 +30,7 @@ FOLDER = Path(__file__).parent
 SWEEPS = ("claims/init", "claims/reduction", "claims/batch", "claims/cost")
 SETTINGS = ["init", "sgd.batch_size", "sgd.learning_rate", "sgd.reduction", "sgd.epochs", "network.cost", "dtype"]
 MEASURED = ["accuracy", "cost", "dead_classes", "hidden_saturated", "outputs_high", "outputs_low", "naive_overflows"]
-COLUMNS = [*SETTINGS, "seed", "replicate", "order", "outcome", *MEASURED, "steps_to_target", "steps"]
+MEASURED += ["steps_to_target", "steps"]
 
 
 def measure_speed() -> pd.DataFrame:
@@ -62,8 +63,6 @@ def measure_speed() -> pd.DataFrame:
 
 def initodds_data() -> str | None:
     """The folder with full MNIST, or None to have it downloaded."""
-    import os
-
     return os.environ.get("INITODDS_DATA")
 
 
@@ -102,11 +101,11 @@ def by_init(frame: pd.DataFrame) -> str:
 
 def reductions(frame: pd.DataFrame) -> str:
     """Claim 5: replicate by replicate, sum at 0.3 beside mean at 3.0, and the same rate with the other reduction."""
-    mean = select(frame, init="half", sgd__epochs=1, sgd__learning_rate=3.0).drop_duplicates("replicate")
+    mean = select(frame, init="half", sgd__epochs=1, sgd__learning_rate=3.0)
     rows = []
     for reduction, learning_rate in (("sum", 0.3), ("sum", 3.0), ("mean", 0.3)):
         other = select(frame, init="half", sgd__epochs=1, sgd__reduction=reduction, sgd__learning_rate=learning_rate)
-        both = mean.merge(other.drop_duplicates("replicate"), on="replicate", suffixes=("", "_other"))
+        both = mean.merge(other, on="replicate", suffixes=("", "_other"))
         apart = 100 * (both["accuracy"] - both["accuracy_other"]).abs()
         rows.append(
             {
@@ -127,9 +126,14 @@ def batches(frame: pd.DataFrame) -> str:
         for batch in (1, 10, 100, 1000):
             for dtype in ("float32", "float64"):
                 part = select(
-                    frame, init="half", sgd__epochs=1, sgd__reduction="sum", sgd__batch_size=batch,
-                    sgd__learning_rate=learning_rate, dtype=dtype,
-                ).drop_duplicates("replicate")  # fmt: skip
+                    frame,
+                    init="half",
+                    sgd__epochs=1,
+                    sgd__reduction="sum",
+                    sgd__batch_size=batch,
+                    sgd__learning_rate=learning_rate,
+                    dtype=dtype,
+                )
                 rows.append(
                     {
                         "rate": learning_rate,
@@ -239,7 +243,7 @@ def draw(frame: pd.DataFrame) -> None:
     chosen = frame[(frame["sgd.learning_rate"] == 3.0) & frame["sgd.epochs"].isin([1, 30])]
     chosen = chosen[(chosen["sgd.reduction"] == "mean") & (chosen["sgd.batch_size"] == 10)]
     by = ["init", "sgd.epochs"]
-    of_cells = analysis.rates(chosen.drop_duplicates([*by, "replicate"]), by)
+    of_cells = analysis.rates(chosen, by)
     figure, axes = figures.panels(2, 11, 4)
     for outcome, ax in zip(("converged", "stuck"), axes, strict=True):
         figures.rate_dots(of_cells, by, outcome, ax)
@@ -248,7 +252,7 @@ def draw(frame: pd.DataFrame) -> None:
 
     summed = frame[(frame["sgd.reduction"] == "sum") & (frame["dtype"] == "float32")]
     by = ["sgd.learning_rate", "sgd.batch_size"]
-    of_cells = analysis.rates(summed.drop_duplicates([*by, "replicate"]), by)
+    of_cells = analysis.rates(summed, by)
     figure, axes = figures.panels(2, 11, 2.6)
     for outcome, ax in zip(("converged", "stuck"), axes, strict=True):
         figures.heat_map(of_cells, "sgd.batch_size", "sgd.learning_rate", outcome, ax)
@@ -258,7 +262,7 @@ def draw(frame: pd.DataFrame) -> None:
 def main() -> None:
     if sys.argv[1:] != ["analyse"]:
         sweep(FOLDER, *SWEEPS)
-        write_results(FOLDER, COLUMNS)
+        write_results(FOLDER, SETTINGS, MEASURED)
         measure_speed().to_csv(FOLDER / "speed.csv", index=False, float_format="%.4g")
     frame = read_results(FOLDER)
     text = summary(frame, pd.read_csv(FOLDER / "speed.csv"))
