@@ -37,11 +37,13 @@ def test_a_rising_share_has_the_same_boundary_as_the_falling_one():
 @pytest.mark.parametrize(("spread", "n"), [(0.015, 32), (0.004, 32), (0.0005, 32), (0.06, 16)])
 def test_the_interval_covers(spread: float, n: int, rng: np.random.Generator):
     edge = 0.083
-    covered = []
+    covered, bounded = [], []
     for _ in range(1000):
         found = fit(X, rng.binomial(n, expit((edge - X) / spread)).astype(float), np.full(9, float(n)))
         covered.append(found["low"] <= edge <= found["high"])
+        bounded.append(np.isfinite(found["boundary"]))
     assert np.mean(covered) >= 0.93
+    assert np.mean(bounded) >= 0.93
 
 
 def test_perfect_separation_gives_the_bracket():
@@ -64,6 +66,26 @@ def test_a_sweep_that_does_not_cross_says_so(hits: list[int], side: str):
     assert np.isnan(row["boundary"])
     assert np.isinf([row["low"], row["high"]]).all()
     assert f"not crossed: {side} than half" in row["note"]
+
+
+@pytest.mark.parametrize("last", [0.2, 0.5, 2.0])
+def test_a_value_far_beyond_the_edge_does_not_move_it(last: float):
+    x = np.append(X[:-1], last)
+    row = boundary(frame_of([20, 20, 20, 15, 4, 0, 0, 0, 0], x=x)).iloc[0]
+    assert X[3] < row["low"] < row["boundary"] < row["high"] < X[4]
+
+
+@pytest.mark.parametrize("hits", [[0, 2, 16, 20, 20, 18, 3, 0, 0], [20, 20, 3, 0, 0, 0, 17, 20, 20]])
+def test_two_edges_are_named_and_not_averaged(hits: list[int]):
+    row = boundary(frame_of(hits)).iloc[0]
+    assert np.isnan(row["boundary"])
+    assert "half is passed 2 times" in row["note"]
+
+
+def test_a_share_that_does_not_change_has_no_edge():
+    row = boundary(frame_of([11, 9, 10, 12, 8, 11, 9, 10, 10])).iloc[0]
+    assert np.isnan(row["boundary"])
+    assert "no edge to be told" in row["note"]
 
 
 def test_one_value_is_no_sweep():

@@ -8,7 +8,7 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.stats import chi2, norm
 
 from initodds.datasets import Dataset
-from initodds.rates import CONFIDENCE, require_columns
+from initodds.rates import CONFIDENCE, require_columns, wilson
 
 Array = np.ndarray
 
@@ -25,15 +25,15 @@ def boundary(
     """The value of `x` at which half of the networks have the outcome, in each group.
 
     frame: one row a replicate, with the columns outcome, x (a number) and `by`. The share with the outcome is taken to
-    fall, or to rise, along x: cut a sweep with two edges in two.
+    fall, or to rise, along x. A sweep with two edges has to be cut in two.
 
     A logistic curve is fitted by maximum likelihood, and the 95 % interval is the profile likelihood's. Where the data
     separate perfectly, no curve is steep enough: the boundary then lies between two neighbouring values of x, and it is
     their middle that is given, with these two as the interval where they have enough replicates.
 
     Returns one row a group: `by`, boundary, low, high, width (of x, over which the share goes from 10 % to 90 %; 0
-    where the data separate), n, note. Where the sweep does not cross the boundary it is NaN, the note says on which
-    side all of it lies, and the interval is infinite. Raises InputError where a column is missing.
+    where the data separate), n, note. Where the sweep does not cross the boundary, crosses it more than once, or cannot
+    tell it, it is NaN, the interval is infinite, and the note says why. Raises InputError where a column is missing.
     """
     require_columns(frame, [x, "outcome", *by])
     rows = []
@@ -48,31 +48,47 @@ def boundary(
 
 def fit(x: Array, hits: Array, n: Array) -> dict[str, float | str]:
     """The boundary of one group: `hits` of `n` replicates at each of the values `x` (values,), which ascend."""
-    share = hits.sum() / n.sum()
+    rates = hits / n
     nowhere = {"boundary": np.nan, "low": -np.inf, "high": np.inf, "width": np.nan}
     if len(x) < 2:
         return {**nowhere, "note": "one value only: nothing to cross"}
-    rates = hits / n
     if (rates > 0.5).all() or (rates < 0.5).all():
-        side = "more" if share > 0.5 else "less"
+        side = "more" if rates[0] > 0.5 else "less"
         return {**nowhere, "note": f"not crossed: {side} than half at every value from {x[0]:g} to {x[-1]:g}"}
-    falling = np.cov(x, rates, aweights=n)[0, 1] < 0
-    if not falling:
+    passes = clear_passes(hits, n)
+    if passes > 1:
+        return {**nowhere, "note": f"half is passed {passes} times: cut the sweep so that each part has one edge"}
+    middles = np.union1d(x, (x[1:] + x[:-1]) / 2)
+    likelihoods = {rising: profiles(middles, x, n - hits if rising else hits, n) for rising in (False, True)}
+    rising = likelihoods[True].max() > likelihoods[False].max()
+    if rising:
         hits = n - hits
     edge = separation(x, hits, n)
     if edge is None:
-        middle = minimize_scalar(lambda m: -profile(m, x, hits, n), bounds=(x[0], x[-1]), method="bounded").x
+        # Along the boundary the profile likelihood has one maximum, but may be level away from it.
+        around = int(likelihoods[rising].argmax())
+        bounds = (middles[max(around - 1, 0)], middles[min(around + 1, len(middles) - 1)])
+        middle = minimize_scalar(lambda m: -profile(m, x, hits, n), bounds=bounds, method="bounded").x
         width = 2 * np.log(9) / steepness(middle, x, hits, n)
         note = ""
     else:
         middle, width = float(np.mean(edge)), 0.0
         note = f"separates perfectly between {edge[0]:g} and {edge[1]:g}"
     best = profile(middle, x, hits, n)
+    if best - log_likelihood(0.0, middle, x, hits, n) < DROP:
+        return {**nowhere, "note": "no edge to be told: the share does not clearly change along x"}
     inside = edge or (middle, middle)
     span = x[-1] - x[0]
     low = crossing(inside[0], -span, best, x, hits, n)
     high = crossing(inside[1], span, best, x, hits, n)
     return {"boundary": float(middle), "low": low, "high": high, "width": float(width), "note": note}
+
+
+def clear_passes(hits: Array, n: Array) -> int:
+    """How often the share passes half along x, of the values whose 95 % interval does not hold half."""
+    low, high = wilson(hits, n)
+    above = (low > 0.5)[(low > 0.5) | (high < 0.5)]
+    return int((above[1:] != above[:-1]).sum())
 
 
 def separation(x: Array, hits: Array, n: Array) -> tuple[float, float] | None:
@@ -103,6 +119,11 @@ def profile(middle: float, x: Array, hits: Array, n: Array) -> float:
     """The greatest log-likelihood of a boundary at `middle`, whatever the steepness."""
     flat = log_likelihood(0.0, middle, x, hits, n)
     return max(flat, log_likelihood(steepness(middle, x, hits, n), middle, x, hits, n))
+
+
+def profiles(middles: Array, x: Array, hits: Array, n: Array) -> Array:
+    """`profile` at each of the `middles`."""
+    return np.array([profile(middle, x, hits, n) for middle in middles])
 
 
 def crossing(start: float, span: float, best: float, x: Array, hits: Array, n: Array) -> float:

@@ -138,32 +138,36 @@ def heat_map(rates: pd.DataFrame, x: str, y: str, outcome: str, ax: Axes) -> Axe
 
 
 def phase_diagram(
-    rates: pd.DataFrame, boundaries: pd.DataFrame, ax: Axes, prediction: tuple[np.ndarray, np.ndarray] | None = None
+    rates: pd.DataFrame,
+    boundaries: pd.DataFrame,
+    ax: Axes,
+    prediction: tuple[np.ndarray, np.ndarray] | None = None,
+    outcome: str = "converged",
 ) -> Axes:
-    """Where networks converge in the plane of (centre, half_width) of a uniform init.
+    """Where networks have an outcome in the plane of (centre, half_width) of a uniform init.
 
-    rates: columns init.centre, init.half_width, outcome, rate: the share converged is the shade of a square.
+    rates: columns init.centre, init.half_width, outcome, rate: the share with the outcome is the shade of a square.
     boundaries: columns init.half_width, boundary, low, high, as `boundary` returns them: dots with intervals.
     prediction: (half_widths, centres), each (points,), of a line to compare with.
     """
-    chosen = rates[rates["outcome"] == "converged"]
-    shades = sns.light_palette(COLOURS["converged"], as_cmap=True)
+    chosen = rates[rates["outcome"] == outcome]
+    shades = sns.light_palette(COLOURS[outcome], as_cmap=True)
     style = {"marker": "s", "s": 70, "edgecolor": "0.6", "linewidth": 0.3, "vmin": 0, "vmax": 1, "cmap": shades}
     squares = ax.scatter(chosen["init.centre"], chosen["init.half_width"], c=chosen["rate"], **style)
     measured = boundaries.dropna(subset="boundary")
     off = [measured["boundary"] - measured["low"], measured["high"] - measured["boundary"]]
     at = (measured["boundary"], measured["init.half_width"])
-    ax.errorbar(*at, xerr=off, fmt="o", color="black", capsize=3, label="half converge (95 % interval)")
+    ax.errorbar(*at, xerr=off, fmt="o", color="black", capsize=3, label=f"half {outcome} (95 % interval)")
     if prediction is not None:
         half_widths, centres = prediction
-        ax.plot(centres, half_widths, "--", color=COLOURS["stuck"], label="predicted")
+        ax.plot(centres, half_widths, "--", color="0.3", label="predicted")
     ax.set_yscale("log")
     ticks = sorted(chosen["init.half_width"].unique())
     ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
     ax.set(xlabel="centre", ylabel="half-width")
-    ax.legend(loc="upper left", fontsize="small")
-    ax.figure.colorbar(squares, ax=ax, label="share converged")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize="small", frameon=False)
+    ax.figure.colorbar(squares, ax=ax, label=f"share {outcome}")
     sns.despine(ax=ax)
     return ax
 
