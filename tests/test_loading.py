@@ -76,7 +76,7 @@ def test_curves_are_the_histories(swept: tuple[str, str, list[cell.Cell]]):
 
 def test_a_sweep_by_the_beginning_of_its_id(swept: tuple[str, str, list[cell.Cell]]):
     assert len(analysis.load_replicates(swept[0], "test", swept[1][:8])) == 6
-    assert loading.latest_sweep(loading.open_store(swept[0], "test")) == swept[1]
+    assert loading.find_sweep(loading.open_store(swept[0], "test"), "latest") == swept[1]
 
 
 def test_what_is_not_there_is_told(swept: tuple[str, str, list[cell.Cell]], tmp_path: Path):
@@ -85,7 +85,7 @@ def test_what_is_not_there_is_told(swept: tuple[str, str, list[cell.Cell]], tmp_
     assert not list(tmp_path.iterdir())
     with pytest.raises(InputError, match=r"experiment=other: .* test"):
         analysis.load_replicates(swept[0], "other")
-    with pytest.raises(InputError, match=r"sweep=zzz: 0 sweeps begin so; .*two rates"):
+    with pytest.raises(InputError, match=r"sweep=zzz: 0 sweeps found; .*two rates"):
         analysis.load_replicates(swept[0], "test", "zzz")
 
 
@@ -94,8 +94,8 @@ def test_an_empty_experiment_and_a_sweep_still_running(tmp_path: Path, monkeypat
     store = tracking.connect("sqlite:///runs.db", "test")
     with pytest.raises(InputError, match="no finished cell"):
         analysis.load_replicates("sqlite:///runs.db", "test")
-    with pytest.raises(InputError, match="no sweep"):
-        loading.latest_sweep(store)
+    with pytest.raises(InputError, match="0 sweeps found; the last ones are none"):
+        loading.find_sweep(store, "latest")
     settings = settings_of(*SMALL)
     with tracking.open_run(store, "running", "sweep", None, {}) as sweep:
         with tracking.open_run(store, "done", "cell", sweep.id, {"job": "0", "sweep": sweep.id}) as run:

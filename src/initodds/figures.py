@@ -178,7 +178,8 @@ def survival_curves(curves: pd.DataFrame, by: list[str], ax: Axes) -> Axes:
     `curves` has the columns `by`, step, share, low, high, as `time_to_target` returns them.
     """
     groups = list(curves.groupby(by, sort=False, observed=True))
-    for (key, curve), colour in zip(groups, sns.color_palette("colorblind", len(groups)), strict=True):
+    # A palette apart from the outcomes' colours, which mean something else.
+    for (key, curve), colour in zip(groups, sns.color_palette("viridis", len(groups)), strict=True):
         label = ", ".join(short(name, value) for name, value in zip(by, key, strict=True))
         ax.step(curve["step"], curve["share"], where="post", color=colour, label=label)
         ax.fill_between(curve["step"], curve["low"], curve["high"], step="post", color=colour, alpha=0.2, linewidth=0)
@@ -203,13 +204,13 @@ def final_costs(frame: pd.DataFrame, ax: Axes, best_constant_cost: float = 0.45,
         ax.annotate(f"{j}", (level, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize="small")
     ax.axvline(best_constant_cost, color="black", linestyle=":", label="best constant answer")
     finite = frame[np.isfinite(frame["cost"])]
-    bins = np.arange(0, max(levels.values()) + 0.2, 0.05).tolist()
+    bins = np.arange(-0.025, max(levels.values()) + 0.2, 0.05).tolist()  # a level lies in the middle of its bin
     ax.hist(
         [finite.loc[finite["outcome"] == outcome, "cost"] for outcome in known],
         bins=bins, stacked=True, color=[COLOURS[outcome] for outcome in known], label=known,
     )  # fmt: skip
     ax.set(xlabel="final test cost", ylabel="networks")
-    ax.legend(frameon=False, fontsize="small")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize="small")
     sns.despine(ax=ax)
     return ax
 

@@ -38,7 +38,8 @@ def load_replicates(
     """The replicates of all finished cells, one tidy row each, in the order of the cells and of their numbers.
 
     tracking_uri: default sqlite:///mlflow.db, in the present folder.  experiment: default initodds.
-    sweep: the run id of a sweep, or its first characters; None takes all sweeps, and cells that were run alone.
+    sweep: the run id of a sweep, or its first characters, or "latest"; None takes all sweeps, and cells that were run
+        alone.
 
     Columns: sweep ("" for a cell run alone), cell, run_id: run ids; every setting under the key that the command has
     for it (init, init.low, sgd.batch_size, ...), typed, NaN where a cell has no such key; replicate, order; outcome, an
@@ -100,21 +101,17 @@ def open_store(tracking_uri: str | None, experiment: str | None) -> Store:
 
 
 def find_sweep(store: Store, sweep: str) -> str:
-    """The run id of the one sweep whose id begins with `sweep`. Raises InputError where there is none, or several."""
+    """The run id of the one sweep whose id begins with `sweep`, or of the "latest" that was started.
+
+    Raises InputError where there is none, or several.
+    """
     runs = tracking.search(store, "tags.level = 'sweep'")
-    found = [run.info.run_id for run in runs if run.info.run_id.startswith(sweep)]
+    ids = [run.info.run_id for run in runs]
+    found = ids[-1:] if sweep == "latest" else [run_id for run_id in ids if run_id.startswith(sweep)]
     if len(found) == 1:
         return found[0]
     there = ", ".join(f"{run.info.run_id} ({run.info.run_name})" for run in runs[-5:]) or "none"
-    raise InputError(f"sweep={sweep}: {len(found)} sweeps begin so; the last ones are {there}")
-
-
-def latest_sweep(store: Store) -> str:
-    """The run id of the sweep that was started last. Raises InputError where there is none."""
-    runs = tracking.search(store, "tags.level = 'sweep'")
-    if not runs:
-        raise InputError("no sweep was tracked here yet; run one first")
-    return runs[-1].info.run_id
+    raise InputError(f"sweep={sweep}: {len(found)} sweeps found; the last ones are {there}")
 
 
 def finished_cells(store: Store, sweep: str | None) -> list[Any]:

@@ -11,6 +11,7 @@ from tabulate import tabulate
 from initodds import comparison, figures, loading, rates, summary, survival
 from initodds.errors import InputError
 from initodds.outcomes import OUTCOMES
+from initodds.rates import CONFIDENCE
 
 CAPTIONS = {
     "converged": "Share converged",
@@ -25,14 +26,14 @@ CAPTIONS = {
 def main() -> None:
     """The command `initodds-report`: the tables and figures of a sweep as one folder."""
     parser = argparse.ArgumentParser(prog="initodds-report", description=main.__doc__)
-    parser.add_argument("--sweep", help="run id of the sweep, or its first characters; default: the last one")
+    parser.add_argument("--sweep", default="latest", help="its run id, or the first characters (default: %(default)s)")
     parser.add_argument("--out", default="report", help="the folder, made where it is missing (default: report)")
     parser.add_argument("--uri", default=loading.DEFAULT_URI, help="tracking URI (default: %(default)s)")
     parser.add_argument("--experiment", default=loading.DEFAULT_EXPERIMENT, help="default: %(default)s")
     options = parser.parse_args()
     try:
         store = loading.open_store(options.uri, options.experiment)
-        sweep = loading.find_sweep(store, options.sweep) if options.sweep else loading.latest_sweep(store)
+        sweep = loading.find_sweep(store, options.sweep)
         frame = loading.load_replicates(options.uri, options.experiment, sweep)
         curves = loading.load_curves(options.uri, options.experiment, sweep)
     except InputError as error:
@@ -101,7 +102,6 @@ def text(run: Any, tables: dict[str, pd.DataFrame], by: list[str]) -> str:
     first, tags = frame.iloc[0], run.data.tags
     counts = frame["outcome"].value_counts().reindex(OUTCOMES, fill_value=0)
     fixed = [key for key in ("data", "network.hidden", "sgd.epochs", *summary.SHOWN) if key not in by]
-    best = of_cells[of_cells["outcome"] == "converged"].sort_values("rate", ascending=False)
     captions = [(name, caption.format(by=by[0])) for name, caption in CAPTIONS.items()]
     pictures = [f"![{caption}]({name}.png)\n\n*{caption}.*" for name, caption in captions]
     return f"""# Sweep {run.info.run_name}
@@ -116,8 +116,8 @@ rest.
 
 ## How often
 
-Most often converged: {cell_name(best.iloc[0], by)}, {spell(best.iloc[0])}.
-Least often: {cell_name(best.iloc[-1], by)}, {spell(best.iloc[-1])}.
+Most often converged: {extreme(of_cells, by, "max")}
+Least often: {extreme(of_cells, by, "min")}
 
 {summary.text(of_cells, by, "github")}
 {widened(of_cells, by)}
@@ -140,6 +140,14 @@ Command: `{tags.get("command", "")}`. Seed {", ".join(map(str, frame["seed"].uni
 {tags.get("version.numpy", "")}, BLAS {tags.get("blas", "")}; MLflow run {run.info.run_id}. Tables in full:
 {", ".join(f"[{name}.csv]({name}.csv)" for name in tables)}. Each figure is there as SVG too.
 """
+
+
+def extreme(of_cells: pd.DataFrame, by: list[str], end: str) -> str:
+    """The cell with the greatest ("max") or least ("min") share converged, and how many others have the same."""
+    converged = of_cells[of_cells["outcome"] == "converged"]
+    alike = converged[converged["rate"] == getattr(converged["rate"], end)()]
+    others = f", and {len(alike) - 1} other cells alike" if len(alike) > 1 else ""
+    return f"{cell_name(alike.iloc[0], by)}, {spell(alike.iloc[0])}{others}."
 
 
 def cell_name(row: pd.Series, by: list[str]) -> str:
@@ -165,13 +173,17 @@ def widened(of_cells: pd.DataFrame, by: list[str]) -> str:
 
 
 def comparisons_text(compared: pd.DataFrame) -> str:
-    """The table of comparisons, and how to read it."""
+    """The comparisons that tell two settings apart, as a table, and how to read it."""
     if not len(compared):
         return "There is one value only: nothing to compare."
+    apart = compared[compared["p_holm"] < 1 - CONFIDENCE]
+    p = ["< 0.001" if value < 0.001 else f"{value:.3f}" for value in apart["p_holm"]]
+    shown = apart.drop(columns=["p", "method"]).round(3).assign(p_holm=p)
     return (
-        "Differences of the shares converged, with 95 % interval, and p of an exact test, adjusted for the number of"
-        f" comparisons (Holm). Method: {'; '.join(sorted(compared['method'].unique()))}.\n\n"
-        + markdown(compared.drop(columns=["p", "method"]).round(3))
+        f"{len(apart)} of {len(compared)} pairs can be told apart, and are shown here; all are in comparisons.csv."
+        " Differences of the shares converged, with 95 % interval, and p of an exact test, adjusted for the number of"
+        f" pairs (Holm). Method: {'; '.join(sorted(compared['method'].unique()))}.\n\n"
+        + (markdown(shown) if len(shown) else "")
     )
 
 

@@ -33,9 +33,8 @@ def time_to_target(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         if len(reached):
             survival = ecdf(censored_data(reached, censored)).sf
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore", RuntimeWarning
-                )  # where the band is not defined it is NaN, as said above
+                # Where the band is not defined it is NaN, as said above.
+                warnings.simplefilter("ignore", RuntimeWarning)
                 band = survival.confidence_interval(CONFIDENCE, method="log-log")
             share, high, low = (1 - part.evaluate(steps) for part in (survival, band.low, band.high))
         last = max(np.concatenate([reached, censored]))
