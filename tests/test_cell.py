@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from initodds import cell, config
-from initodds.cell import draw, order_generator
+from initodds.cell import draw, random_stream
 from initodds.initializers import Uniform
 from initodds.network import Network
+from initodds.progress import Report
 from tests.conftest import settings_of
 
 SMALL = ("data=digits", "network.hidden=[8]", "sgd.epochs=2", "sgd.batch_size=50", "dtype=float64")
@@ -18,7 +19,7 @@ def test_weights_of_a_replicate_depend_on_the_seed_and_its_number_alone():
         np.testing.assert_array_equal(mine[0], reference[0])
     for seed, replicate in ((7, 4), (8, 3), (3, 7)):
         assert (draw(Uniform(0, 1), network, seed, replicate)[0][0] != first[0][0]).all()
-    assert not (order_generator(7, 3).random(5) == np.random.default_rng(7).random(5)).any()
+    assert not (random_stream(7, 1, 3).random(5) == np.random.default_rng(7).random(5)).any()
 
 
 def test_more_replicates_leave_the_first_ones_as_they_were():
@@ -33,7 +34,7 @@ def test_a_cell_does_not_depend_on_how_its_replicates_are_stacked(monkeypatch: p
     whole = cell.run(settings)
     monkeypatch.setattr(cell, "STACK", 2)
     split = cell.run(settings)
-    assert [list(replicates) for _, replicates in cell.stacks_of(settings)] == [
+    assert [list(places) for _, places in cell.stacks_of(np.arange(10) % 3)] == [
         [0, 3],
         [6, 9],
         [1, 4],
@@ -48,9 +49,9 @@ def test_a_cell_does_not_depend_on_how_its_replicates_are_stacked(monkeypatch: p
 
 def test_progress_is_told_as_often_as_announced():
     settings = settings_of(*SMALL, "replicates=5", "sgd.orders=2")
-    epochs = []
-    cell.run(settings, lambda: epochs.append(1))
-    assert len(epochs) == cell.epochs_to_train(settings) == 2 * 2
+    report = Report("a cell", 4)
+    cell.run(settings, report)
+    assert report.done == cell.epochs_to_train(settings) == 2 * 2
 
 
 def test_the_data_orders_differ():

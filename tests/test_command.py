@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from initodds import tracking
+from initodds import store as store_module
 from tests.conftest import command
 
 SMALL = ("data=digits", "network.hidden=[6]", "sgd.epochs=2", "replicates=3")
@@ -12,7 +12,7 @@ SMALL = ("data=digits", "network.hidden=[6]", "sgd.epochs=2", "replicates=3")
 
 def runs_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list:
     monkeypatch.chdir(folder)
-    store = tracking.connect("sqlite:///mlflow.db", "initodds")
+    store = store_module.connect("sqlite:///mlflow.db", "initodds")
     return list(store.client.search_runs([store.experiment_id], max_results=1000))
 
 

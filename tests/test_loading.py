@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from initodds import analysis, cell, loading, tracking
+from initodds import store as store_module
 from initodds.errors import InputError
 from initodds.outcomes import OUTCOMES
 from tests.conftest import settings_of
@@ -20,19 +21,24 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, list[cell
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         uri = f"sqlite:///{folder}/runs.db"
-        store = tracking.connect(uri, "test")
+        store = store_module.connect(uri, "test")
         trained = []
-        with tracking.open_run(store, "two rates", "sweep", None, {"swept": "sgd.learning_rate"}) as sweep:
+        with store_module.open_run(store, "two rates", "sweep", None, {"swept": "sgd.learning_rate"}) as sweep:
             for job, rate in enumerate(("0.5", "5.0")):
                 settings = settings_of(*SMALL, f"sgd.learning_rate={rate}")
                 trained.append(cell.run(settings))
-                tags = {"job": str(job), "sweep": sweep.id}
-                with tracking.open_run(store, rate, "cell", sweep.id, tags) as run:
+                tags = {
+                    "job": str(job),
+                    "sweep": sweep.id,
+                    tracking.member_tag(sweep.id): str(job),
+                    "fingerprint": rate,
+                }
+                with store_module.open_run(store, rate, "cell", sweep.id, tags) as run:
                     tracking.write_cell(run, settings, CHOICES, trained[-1])
-            tracking.write_refused(store, "refused", sweep.id, InputError("no"))
+            store_module.Run(store, "refused", "cell", sweep.id, {}).broken_off("FAILED", InputError("no"))
         settings = settings_of(*SMALL, "init=zeros")
         trained.append(cell.run(settings))
-        with tracking.open_run(store, "alone", "cell", None, {"job": "0", "sweep": ""}) as run:
+        with store_module.open_run(store, "alone", "cell", None, {"job": "0", "sweep": "", "fingerprint": "a"}) as run:
             tracking.write_cell(run, settings, {**CHOICES, "init": "zeros"}, trained[-1])
     return uri, sweep.id, trained
 
@@ -91,14 +97,20 @@ def test_what_is_not_there_is_told(swept: tuple[str, str, list[cell.Cell]], tmp_
 
 def test_an_empty_experiment_and_a_sweep_still_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    store = tracking.connect("sqlite:///runs.db", "test")
+    store = store_module.connect("sqlite:///runs.db", "test")
     with pytest.raises(InputError, match="no finished cell"):
         analysis.load_replicates("sqlite:///runs.db", "test")
     with pytest.raises(InputError, match="0 sweeps found; the last ones are none"):
         loading.find_sweep(store, "latest")
     settings = settings_of(*SMALL)
-    with tracking.open_run(store, "running", "sweep", None, {}) as sweep:
-        with tracking.open_run(store, "done", "cell", sweep.id, {"job": "0", "sweep": sweep.id}) as run:
+    with store_module.open_run(store, "running", "sweep", None, {}) as sweep:
+        with store_module.open_run(
+            store,
+            "done",
+            "cell",
+            sweep.id,
+            {"job": "0", "sweep": sweep.id, "fingerprint": "a", tracking.member_tag(sweep.id): "0"},
+        ) as run:
             tracking.write_cell(run, settings, CHOICES, cell.run(settings))
         with pytest.warns(UserWarning, match="still running: 1 cells"):
             assert len(analysis.load_replicates("sqlite:///runs.db", "test", sweep.id)) == 3

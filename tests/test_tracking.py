@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from initodds import cell, tracking
+from initodds import cell, records, tracking
+from initodds import store as store_module
 from initodds.errors import InputError
 from initodds.outcomes import OUTCOMES
 from tests.conftest import settings_of
@@ -13,17 +14,17 @@ CHOICES = {"data": "digits", "network": "classic", "init": "symmetric", "engine"
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tracking.Store:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> store_module.Store:
     monkeypatch.chdir(tmp_path)
-    return tracking.connect("sqlite:///runs.db", "test")
+    return store_module.connect("sqlite:///runs.db", "test")
 
 
-def test_what_is_read_back_is_what_was_trained(store: tracking.Store):
+def test_what_is_read_back_is_what_was_trained(store: store_module.Store):
     settings = settings_of("data=digits", "init=symmetric", "network.hidden=[6,5]", "replicates=5", "sgd.epochs=3")
     trained = cell.run(settings)
-    with tracking.open_run(store, "sweep", "sweep", None, {}) as sweep:
-        tags = {**tracking.environment(), "job": "0"}
-        with tracking.open_run(store, "cell", "cell", sweep.id, tags) as run:
+    with store_module.open_run(store, "sweep", "sweep", None, {}) as sweep:
+        tags = {**store_module.environment(), "job": "0", "fingerprint": "a", tracking.member_tag(sweep.id): "0"}
+        with store_module.open_run(store, "cell", "cell", sweep.id, tags) as run:
             tracking.write_cell(run, settings, CHOICES, trained)
     replicates = tracking.children(store, run.id, "replicate")
     assert sorted(int(r.data.params["replicate"]) for r in replicates) == list(range(5))
@@ -32,7 +33,7 @@ def test_what_is_read_back_is_what_was_trained(store: tracking.Store):
         assert mine.info.status == "FINISHED"
         assert mine.data.tags["outcome"] == trained.judgement.outcome[r]
         assert int(mine.data.params["order"]) == trained.orders[r]
-        for name in tracking.CURVES:
+        for name in records.CURVES:
             curve = sorted(store.client.get_metric_history(mine.info.run_id, name), key=lambda metric: metric.step)
             assert [metric.step for metric in curve] == trained.history.steps.tolist()
             np.testing.assert_allclose([m.value for m in curve], getattr(trained.history, name)[:, r])
@@ -43,36 +44,41 @@ def test_what_is_read_back_is_what_was_trained(store: tracking.Store):
         assert mine.data.params["network.hidden"] == "[6, 5]"
         assert mine.data.params["init.low"] == "-1.0"
     (row,) = tracking.read_cells(store, sweep.id).to_dict("records")
-    assert row["run_id"] == run.id
     assert [row[o] for o in OUTCOMES] == [(trained.judgement.outcome == o).sum() for o in OUTCOMES]
     whole = store.client.get_run(run.id)
     assert "of 5 networks 64-6-5-10 on digits" in whole.data.tags["mlflow.note.content"]
     assert whole.data.tags["version.numpy"] == np.__version__
     assert whole.data.tags["blas"]
-    assert [artifact.path for artifact in store.client.list_artifacts(run.id)] == ["curves.png", "history.npz"]
+    assert [artifact.path for artifact in store.client.list_artifacts(run.id)] == [
+        "curves.png",
+        "history.npz",
+        "replicates.parquet",
+        "settings.json",
+        "weights.npz",
+    ]
     with np.load(Path(whole.info.artifact_uri) / "history.npz") as saved:
-        for name in tracking.CHECKPOINTS:
+        for name in records.CHECKPOINTS:
             np.testing.assert_array_equal(saved[name], getattr(trained.history, name))
 
 
-def test_params_have_every_setting_that_matters_and_no_path(store: tracking.Store):
+def test_params_have_every_setting_that_matters_and_no_path(store: store_module.Store):
     params = tracking.parameters(settings_of("data=mnist", "data.root=/some/folder", "init=gaussian"), CHOICES)
     for key in ("seed", "replicates", "dtype", "sgd.batch_size", "sgd.orders", "init.std", "outcome.target", "data"):
         assert key in params
     assert not any("/some/folder" in str(value) or "_target_" in key for key, value in params.items())
 
 
-def test_a_run_that_breaks_off_says_so(store: tracking.Store):
-    with pytest.raises(ValueError, match="lost"), tracking.open_run(store, "a", "cell", None, {}):
+def test_a_run_that_breaks_off_says_so(store: store_module.Store):
+    with pytest.raises(ValueError, match="lost"), store_module.open_run(store, "a", "cell", None, {}):
         raise ValueError("lost")
-    with pytest.raises(KeyboardInterrupt), tracking.open_run(store, "b", "cell", None, {}):
+    with pytest.raises(KeyboardInterrupt), store_module.open_run(store, "b", "cell", None, {}):
         raise KeyboardInterrupt
     runs = {run.info.run_name: run for run in store.client.search_runs([store.experiment_id])}
     assert (runs["a"].info.status, runs["a"].data.tags["error"]) == ("FAILED", "lost")
     assert runs["b"].info.status == "KILLED"
 
 
-def test_more_children_than_a_page_are_all_read(store: tracking.Store):
+def test_more_children_than_a_page_are_all_read(store: store_module.Store):
     for k in range(1003):
         store.client.create_run(
             store.experiment_id, tags={"mlflow.parentRunId": "p", "level": "replicate"}, run_name=f"{k}"
@@ -85,14 +91,14 @@ def test_a_store_that_cannot_be_used_is_told_at_once(uri: str, tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     Path("text.db").write_text("this is no database, but a text that is long enough to be looked at as one" * 20)
     with pytest.raises(InputError, match=r"tracking\.uri="):
-        tracking.connect(uri, "test")
+        store_module.connect(uri, "test")
 
 
-def test_what_was_tracked_before_stays(store: tracking.Store):
-    with tracking.open_run(store, "first", "cell", None, {}):
+def test_what_was_tracked_before_stays(store: store_module.Store):
+    with store_module.open_run(store, "first", "cell", None, {}):
         pass
-    again = tracking.connect("sqlite:///runs.db", "test")
-    with tracking.open_run(again, "second", "cell", None, {}):
+    again = store_module.connect("sqlite:///runs.db", "test")
+    with store_module.open_run(again, "second", "cell", None, {}):
         pass
     assert again.experiment_id == store.experiment_id
     assert len(store.client.search_runs([store.experiment_id])) == 2

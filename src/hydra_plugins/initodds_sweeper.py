@@ -6,53 +6,64 @@ know the cells. Hydra takes sweepers from this namespace package only, and impor
 
 import os
 import sys
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.errors import HydraException
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 
 
 class CellSweeper(BasicSweeper):
     """Runs every combination of the swept values, a cell each, whatever the launcher.
 
-    A cell whose values are not accepted is tracked as failed before any cell starts, and does not stop the others.
+    Cells that are tracked already are not run again. One whose values are not accepted is tracked as failed before any
+    cell starts, and does not stop the others. The same sweep, started again, goes on in the same run.
     """
 
     def sweep(self, arguments: list[str]) -> Any:
-        from initodds import summary, tracking
+        from initodds import plan, store, summary, unsent
         from initodds.progress import Monitor
-        from initodds.sweep import SWEEP
+        from initodds.sweep import SWEEP, end_on_sigterm
 
         assert self.config is not None
-        settings = self.config.tracking
-        store = tracking.connect(settings.uri, settings.experiment)
+        assert self.hydra_context is not None
+        assert self.launcher is not None
+        end_on_sigterm()
+        tracked = self.config.tracking
+        there = store.connect(tracked.uri, tracked.experiment)
+        store.bury(there)
+        unsent.send(there)
+        planned = plan.read(self.cells(arguments), self.compose)
         name = self.config.hydra.runtime.choices.get("experiment") or " ".join(arguments)
-        with tracking.open_run(store, name, "sweep", None, tracking.environment()) as run:
+        results: list[Any] = []
+        with plan.sweep_run(there, planned, name, rerun=bool(tracked.rerun)).ending() as run:
             os.environ[SWEEP] = run.id
-            self.store, self.monitor = store, Monitor()
-            with self.monitor:
-                results = super().sweep(arguments)
+            todo = plan.to_do(there, run.id, planned, rerun=bool(tracked.rerun))
+            if len(todo) < len(planned):
+                print(f"{len(planned) - len(todo)} of {len(planned)} cells need not be run", file=sys.stderr)
+            with Monitor(len(todo)):
+                for batch in self.split_overrides_to_chunks(todo, self.max_batch_size or len(todo) or 1):
+                    results.append(self.launcher.launch(batch, initial_job_idx=len(results)))
             del os.environ[SWEEP]
-            failed = summary.of_sweep(store, run)
+            failed = summary.of_sweep(there, run)
         if failed:
             sys.exit(f"initodds: {failed} cells failed; the others are tracked")
         return results
 
-    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Hydra asks this before it launches the batch; the cells that are not accepted are taken out of it."""
-        from initodds import config, tracking
-        from initodds.errors import InputError
-        from initodds.sweep import cell_name, current, swept_keys
-
-        assert isinstance(batch, list)
+    def cells(self, arguments: list[str]) -> list[list[str]]:
+        """The overrides of each cell, as Hydra's own sweeper has them; its folder has the config of the sweep."""
         assert self.config is not None
         assert self.hydra_context is not None
-        self.store.client.set_tag(current(), "swept", ",".join(swept_keys(batch)))
-        for overrides in list(batch):
-            try:
-                config.read(self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides)))
-            except (HydraException, InputError) as error:
-                batch.remove(overrides)
-                tracking.write_refused(self.store, cell_name(overrides), current(), error)
-        self.monitor.cells = len(batch)
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        folder = Path(self.config.hydra.sweep.dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(self.config, folder / "multirun.yaml")
+        return [cell for batch in self.split_arguments(overrides, None) for cell in batch]
+
+    def compose(self, overrides: list[str]) -> Any:
+        """The config of a cell. Raises HydraException where it cannot be composed."""
+        assert self.config is not None
+        assert self.hydra_context is not None
+        return self.hydra_context.config_loader.load_sweep_config(self.config, overrides)

@@ -27,6 +27,8 @@ def main() -> None:
         app()
     except (HydraException, InputError) as error:
         sys.exit(f"initodds: {one_line(error)}")
+    except KeyboardInterrupt:
+        sys.exit("initodds: interrupted; what is tracked stays, and the same command goes on from there")
 
 
 if __name__ == "__main__":

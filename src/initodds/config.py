@@ -73,11 +73,24 @@ class OutcomeSettings(Section):
     standard_errors: NonNegative
 
 
+class DiagnosisSettings(Section):
+    """Group diagnosis: which replicates are diagnosed, and how far."""
+
+    of: Literal["none", "failed", "all"]
+    curvature: Literal["none", "stuck", "failed", "all"]
+    escape: bool
+    keep_weights: Literal["none", "failed", "all"]
+
+
 class TrackingSettings(Section):
     """Group tracking: where the runs are written."""
 
     uri: Name
     experiment: Name
+    replicates: Literal["runs", "table"]
+    rerun: bool
+    patience: NonNegative
+    job: Annotated[int, Field(ge=0)]
 
 
 class Settings(Section):
@@ -92,6 +105,7 @@ class Settings(Section):
     engine: Target_
     sgd: SgdSettings
     outcome: OutcomeSettings
+    diagnosis: DiagnosisSettings
     tracking: TrackingSettings
 
 

@@ -1,6 +1,5 @@
 """MLflow to tidy pandas: what `tracking` wrote, read back."""
 
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -8,28 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from initodds import tracking
+from initodds import records, tracking
 from initodds.errors import InputError
 from initodds.outcomes import OUTCOMES
-from initodds.tracking import Store
+from initodds.store import Store, client_of, search
 
 DEFAULT_URI, DEFAULT_EXPERIMENT = "sqlite:///mlflow.db", "initodds"
 
-FINAL = (
-    "accuracy",
-    "best_accuracy",
-    "cost",
-    "dead_classes",
-    "hidden_saturated",
-    "outputs_high",
-    "outputs_low",
-    "naive_overflows",
-    "steps_to_target",
-)
-"""The numbers that a replicate ends with: metrics of its run, columns here."""
-
 OF_CELL = ("steps", "chance_level", "best_constant_cost")
 """The numbers that the replicates of a cell share: metrics of the cell's run, columns here."""
+
+LEFT_OUT = ("replicates", "first")
+"""Params that say how a cell was divided into runs."""
 
 
 def load_replicates(
@@ -41,30 +30,38 @@ def load_replicates(
     sweep: the run id of a sweep, or its first characters, or "latest"; None takes all sweeps, and cells that were run
         alone.
 
-    Columns: sweep ("" for a cell run alone), cell, run_id: run ids; every setting under the key that the command has
-    for it (init, init.low, sgd.batch_size, ...), typed, NaN where a cell has no such key; replicate, order; outcome, an
-    ordered category from best to worst; `FINAL`, where steps_to_target is NaN if the target was never reached in
-    `steps` steps; `OF_CELL`.
+    Columns: sweep (the run id of the sweep that trained it, "" for a cell run alone), cell (what identifies the cell),
+    run_id ("" where the replicates have no runs of their own); every setting under the key that the command has for it
+    (init, init.low, sgd.batch_size, ...), typed, NaN where a cell has no such key; outcome, an ordered category from
+    best to worst; the other columns of `records.replicates_frame`, where steps_to_target is NaN if the target was never
+    reached in `steps` steps, and what a diagnosis says is "" or NaN where there was none; `OF_CELL`.
 
     Raises InputError where there is no such store, experiment or sweep, or no finished cell in it. Warns of a sweep
     that is still running, of which the finished cells are returned.
     """
     store = open_store(tracking_uri, experiment)
     sweep = None if sweep is None else find_sweep(store, sweep)
-    cells = finished_cells(store, sweep)
-    place = {cell.info.run_id: number for number, cell in enumerate(cells)}
-    condition = "tags.level = 'replicate'" + (f" and tags.sweep = '{sweep}'" if sweep else "")
-    replicates = [run for run in tracking.search(store, condition) if run.data.tags["mlflow.parentRunId"] in place]
-    replicates.sort(key=lambda run: (place[run.data.tags["mlflow.parentRunId"]], int(run.data.params["replicate"])))
-    frame = pd.DataFrame([row(run, cells[place[run.data.tags["mlflow.parentRunId"]]]) for run in replicates])
-    settings = list(dict.fromkeys(key for cell in cells for key in cell.data.params))
-    frame = frame.reindex(
-        columns=["sweep", "cell", "run_id", *settings, "replicate", "order", "outcome", *FINAL, *OF_CELL]
+    runs = finished_cells(store, sweep)
+    tables = [tracking.read_replicates(store, run.info.run_id).assign(part=part) for part, run in enumerate(runs)]
+    replicates = pd.concat(tables, ignore_index=True)
+    parts = pd.DataFrame([settings_of(run) for run in runs])
+    parts = parts.assign(**{key: typed(parts[key]) for key in parts})
+    numbers = pd.DataFrame([{key: run.data.metrics.get(key, np.nan) for key in OF_CELL} for run in runs])
+    ids = pd.DataFrame(
+        {
+            "sweep": [run.data.tags.get("sweep", "") for run in runs],
+            "cell": [run.data.tags["fingerprint"] for run in runs],
+        }
     )
-    return frame.assign(
-        **{key: typed(frame[key]) for key in (*settings, "replicate", "order")},
-        outcome=pd.Categorical(frame["outcome"], categories=OUTCOMES, ordered=True),
-    )
+    frame = pd.concat([ids, parts], axis=1).merge(replicates, left_index=True, right_on="part")
+    frame = frame.merge(numbers, left_on="part", right_index=True).drop(columns="part").reset_index(drop=True)
+    frame.insert(2, "run_id", frame.pop("run_id"))
+    return frame.assign(outcome=pd.Categorical(frame["outcome"], categories=OUTCOMES, ordered=True))
+
+
+def settings_of(run: Any) -> dict[str, str]:
+    """The settings of a cell's run, as text."""
+    return {key: value for key, value in run.data.params.items() if key not in LEFT_OUT}
 
 
 def load_curves(
@@ -77,14 +74,13 @@ def load_curves(
     store = open_store(tracking_uri, experiment)
     cells = finished_cells(store, None if sweep is None else find_sweep(store, sweep))
     frames = []
-    with tempfile.TemporaryDirectory() as folder:
-        for cell in cells:
-            path = store.client.download_artifacts(cell.info.run_id, "history.npz", folder)
-            with np.load(path) as history:
-                frame = tracking.checkpoints_frame(dict(history))
-            Path(path).unlink()
-            frames.append(frame.assign(cell=cell.info.run_id))
-    return pd.concat(frames, ignore_index=True)[["cell", "replicate", "step", *tracking.CURVES]]
+    for run in cells:
+        history = tracking.read_arrays(store, run.info.run_id, tracking.HISTORY)
+        if history is None:
+            raise InputError(f"run {run.info.run_id}: its artifact {tracking.HISTORY} is missing")
+        frame = records.checkpoints_frame(history, history["replicates"])
+        frames.append(frame.assign(cell=run.data.tags["fingerprint"]))
+    return pd.concat(frames, ignore_index=True)[["cell", "replicate", "step", *records.CURVES]]
 
 
 def open_store(tracking_uri: str | None, experiment: str | None) -> Store:
@@ -92,7 +88,7 @@ def open_store(tracking_uri: str | None, experiment: str | None) -> Store:
     uri, name = tracking_uri or DEFAULT_URI, experiment or DEFAULT_EXPERIMENT
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
         raise InputError(f"tracking_uri={uri}: no such file; run a sweep first, or name the file that has one")
-    client = tracking.client_of(uri)
+    client = client_of(uri)
     found = client.get_experiment_by_name(name)
     if found is None:
         names = ", ".join(experiment.name for experiment in client.search_experiments())
@@ -105,7 +101,7 @@ def find_sweep(store: Store, sweep: str) -> str:
 
     Raises InputError where there is none, or several.
     """
-    runs = tracking.search(store, "tags.level = 'sweep'")
+    runs = search(store, "tags.level = 'sweep'")
     ids = [run.info.run_id for run in runs]
     found = ids[-1:] if sweep == "latest" else [run_id for run_id in ids if run_id.startswith(sweep)]
     if len(found) == 1:
@@ -115,33 +111,17 @@ def find_sweep(store: Store, sweep: str) -> str:
 
 
 def finished_cells(store: Store, sweep: str | None) -> list[Any]:
-    """The runs of the finished cells of a sweep, or of all, in the order of their sweeps and jobs.
+    """The runs of the finished cells of a sweep, or of all, see `tracking.finished_cells`.
 
     Raises InputError where there is none. Warns where the sweep is still running.
     """
-    condition = "tags.level = 'cell'" + (f" and tags.sweep = '{sweep}'" if sweep else "")
-    runs = tracking.search(store, condition)
-    finished = [run for run in runs if run.info.status == "FINISHED"]
+    finished = tracking.finished_cells(store, sweep)
     if sweep and store.client.get_run(sweep).info.status == "RUNNING":
         warnings.warn(f"sweep {sweep} is still running: {len(finished)} cells are finished so far", stacklevel=3)
     if not finished:
         what = f"sweep={sweep}" if sweep else "experiment"
-        raise InputError(f"{what}: no finished cell in it; {len(runs)} were started")
-    return sorted(finished, key=lambda run: (run.data.tags.get("sweep", ""), int(run.data.tags["job"])))
-
-
-def row(run: Any, cell: Any) -> dict[str, Any]:
-    """One replicate's row, of text and numbers as MLflow has them."""
-    return {
-        "sweep": cell.data.tags.get("sweep", ""),
-        "cell": cell.info.run_id,
-        "run_id": run.info.run_id,
-        **cell.data.params,
-        **{key: run.data.params[key] for key in ("replicate", "order")},
-        "outcome": run.data.tags["outcome"],
-        **{key: run.data.metrics.get(key, np.nan) for key in FINAL},
-        **{key: cell.data.metrics.get(key, np.nan) for key in OF_CELL},
-    }
+        raise InputError(f"{what}: no finished cell in it")
+    return finished
 
 
 def typed(column: pd.Series) -> pd.Series:

@@ -68,6 +68,16 @@ def judge(history: History, labels: Array, rule: Rule) -> Judgement:
     return Judgement(outcome, np.where(reached.any(axis=0), first, np.nan), dead_classes)
 
 
+def among(outcome: Array, which: str) -> Array:
+    """(R,) bool: whether each outcome is among `which`: none, stuck, failed (did not converge) or all."""
+    return {
+        "none": np.zeros(len(outcome), bool),
+        "stuck": outcome == "stuck",
+        "failed": outcome != "converged",
+        "all": np.ones(len(outcome), bool),
+    }[which]
+
+
 def chance_level(labels: Array, standard_errors: float) -> float:
     """The highest accuracy on `labels` (examples,) that cannot be told from always naming the largest class:
     its share p, plus so many binomial standard errors sqrt(p (1 - p) / examples)."""

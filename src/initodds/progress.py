@@ -25,17 +25,23 @@ SECONDS_BETWEEN_LINES = 30.0
 
 @dataclass
 class Report:
-    """One cell's side: how many of its epochs are done, and in the end its result in words."""
+    """One cell's side: how many of its epochs are done, what is done after them, and in the end its result in words."""
 
     cell: str
     epochs: int
     done: int = 0
+    after: str = ""
     result: str = ""
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def epoch(self) -> None:
         """One more epoch is done."""
         self.done += 1
+        self.write()
+
+    def stage(self, name: str) -> None:
+        """What is being done after the epochs."""
+        self.after = name
         self.write()
 
     def finish(self, result: str) -> None:
@@ -89,7 +95,11 @@ class Monitor:
         """Read the reports and show what they say."""
         reports = [Report(**json.loads(path.read_text())) for path in Path(self.folder.name).glob("*.json")]
         finished = [report for report in reports if report.result]
-        current = [f"{report.cell}: epoch {report.done}/{report.epochs}" for report in reports if not report.result]
+        current = [
+            f"{report.cell}: {report.after or f'epoch {report.done}/{report.epochs}'}"
+            for report in reports
+            if not report.result
+        ]
         share = sum(1.0 if report.result else report.done / report.epochs for report in reports) / max(self.cells, 1)
         if self.bar.disable:
             for report in finished:

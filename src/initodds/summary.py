@@ -5,30 +5,29 @@ import sys
 import pandas as pd
 from tabulate import tabulate
 
-from initodds import figures, rates, tracking
-from initodds.cell import Cell
+from initodds import figures, rates, store, tracking
 from initodds.outcomes import OUTCOMES
-from initodds.tracking import Run, Store
+from initodds.store import Run, Store
 
 SHOWN = ["init", "sgd.batch_size", "sgd.learning_rate"]
 """The settings that a table tells cells apart by where none was swept."""
 
 
-def of_sweep(store: Store, run: Run) -> int:
+def of_sweep(there: Store, run: Run) -> int:
     """Print the table of a sweep's finished cells, and write it and the heat map to the sweep's run.
 
     Names the cells that did not finish on standard error, and returns their number.
     """
-    cells = tracking.read_cells(store, run.id)
-    failed = tracking.read_failed_cells(store, run.id)
+    cells = tracking.read_cells(there, run.id)
+    failed = tracking.read_failed_cells(there, run.id)
     if len(cells):
-        by = told_apart_by(store, run.id, cells)
+        by = told_apart_by(there, run.id, cells)
         cells = cells.fillna(dict.fromkeys(by, ""))  # a key of one option of a group, which the others do not have
         of_cells = rates.of_counts(cells, by)
         print(text(of_cells, by, "simple"))
         counts = cells[list(OUTCOMES)].sum()
         markdown = f"{in_words(counts)} in {len(cells)} cells.\n\n{text(of_cells, by, 'github')}"
-        run.log(tracking.now({"cells": len(cells), **counts.add_prefix("count/")}), {})
+        run.log(store.now({"cells": len(cells), **counts.add_prefix("count/")}), {})
         run.describe(markdown)
         run.client.log_text(run.id, markdown, "rates.md")
         run.client.log_text(run.id, of_cells.to_csv(index=False), "rates.csv")
@@ -44,10 +43,10 @@ def in_words(counts: pd.Series) -> str:
     return f"**{counts.sum()} networks**: {', '.join(parts)}"
 
 
-def of_cell(cell: Cell, params: dict[str, object]) -> str:
-    """The table of one cell alone."""
-    counts = {outcome: int((cell.judgement.outcome == outcome).sum()) for outcome in OUTCOMES}
-    return text(rates.of_counts(pd.DataFrame([{**params, **counts}]), SHOWN), SHOWN, "simple")
+def of_cell(there: Store, fingerprint: str) -> str:
+    """The table of one cell."""
+    runs = tracking.runs_of_cell(there, fingerprint)
+    return text(rates.of_counts(tracking.counts_of(runs), SHOWN), SHOWN, "simple")
 
 
 def text(of_cells: pd.DataFrame, by: list[str], style: str) -> str:
@@ -58,7 +57,7 @@ def text(of_cells: pd.DataFrame, by: list[str], style: str) -> str:
     return f"{lines}\n\n{note}"
 
 
-def told_apart_by(store: Store, sweep: str, cells: pd.DataFrame) -> list[str]:
+def told_apart_by(there: Store, sweep: str, cells: pd.DataFrame) -> list[str]:
     """The settings that the cells of a sweep differ in: what was swept, or `SHOWN` where nothing was."""
-    swept = store.client.get_run(sweep).data.tags["swept"].split(",")
+    swept = there.client.get_run(sweep).data.tags["swept"].split(",")
     return [key for key in swept if key in cells] or SHOWN

@@ -1,21 +1,25 @@
-"""Running a cell from Hydra: alone, or as a job of a sweep.
+"""Running cells from Hydra: one alone, or as jobs of a sweep; what is tracked already is not done again.
 
 MLflow and the plotting libraries take seconds to import, and `initodds --help` needs none: they are imported late.
 """
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from initodds import cell, config
-from initodds.cell import Cell
 from initodds.config import Settings
-from initodds.errors import InputError
+from initodds.errors import InputError, one_line
 from initodds.progress import Monitor, Report
+
+if TYPE_CHECKING:
+    from initodds.store import Store
 
 SWEEP = "INITODDS_SWEEP"
 """Environment variable with the run id of the sweep whose jobs this process and its children run."""
@@ -26,43 +30,81 @@ def current() -> str | None:
     return os.environ.get(SWEEP)
 
 
+def end_on_sigterm() -> None:
+    """Let SIGTERM end this process as an exit does, so that what it writes is marked as killed."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+
+
 def run_alone(composed: DictConfig) -> None:
     """Run one cell that belongs to no sweep, and print its rates. A bad value ends the command in one line."""
-    from initodds import summary, tracking
+    from initodds import store, summary, unsent
 
-    try:
-        settings = config.read(composed)
-        with Monitor():
-            result = run_cell(settings)
-    except InputError as error:
-        sys.exit(f"initodds: {error}")
-    print(summary.of_cell(result, tracking.parameters(settings, HydraConfig.get().runtime.choices)))
+    settings = config.read(composed)
+    there = store.connect(settings.tracking.uri, settings.tracking.experiment)
+    store.bury(there)
+    unsent.send(there)
+    with Monitor():
+        fingerprint = run_cell(settings)
+    print(summary.of_cell(there, fingerprint))
 
 
 def run_job(composed: DictConfig) -> None:
     """Run one cell of the current sweep. If it fails, its run says so and the sweep goes on."""
+    end_on_sigterm()
     try:
         run_cell(config.read(composed))
-    except InputError:
-        pass
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        if not isinstance(error, InputError):
+            traceback.print_exc()
+        print(f"initodds: {cell_name(HydraConfig.get().overrides.task)}: {one_line(error)}", file=sys.stderr)
 
 
-def run_cell(settings: Settings) -> Cell:
-    """Train a cell, with its progress reported, and track it under the current sweep, if there is one."""
+def run_cell(settings: Settings) -> str:
+    """Train what is missing of a cell, with its progress reported, and track it, under the current sweep if any.
+
+    Returns the cell's fingerprint. Raises InputError where the data cannot be had, or where the store could not be
+    written for `settings.tracking.patience` seconds: the result is then kept on disk, and written at the next start.
+    """
+    from initodds import tracking
+    from initodds.store import Run, connect, environment, patiently, store_errors
+    from initodds.unsent import Unsent, write_again
+
+    tracked = settings.tracking
+    fingerprint = tracking.fingerprint(settings, config.dataset(settings).sha256)
+    store = patiently(lambda: connect(tracked.uri, tracked.experiment), tracked.patience)
+    first = 0 if tracked.rerun else patiently(lambda: adopt(store, settings, fingerprint), tracked.patience)
+    if first >= settings.replicates:
+        return fingerprint
+    choices = dict(HydraConfig.get().runtime.choices)
+    name = cell_name(HydraConfig.get().overrides.task) + (f" from replicate {first}" if first else "")
+    tags = {**environment(), "fingerprint": fingerprint, "job": str(tracked.job), "sweep": current() or ""}
+    if sweep := current():
+        tags[tracking.member_tag(sweep)] = str(tracked.job)
+    report = Report(name, cell.epochs_to_train(settings, first))
+    run = patiently(lambda: Run(store, name, "cell", current(), tags), tracked.patience)
+    trained = None
+    try:
+        with run.ending():
+            trained = cell.run(settings, report, first)
+            report.stage("tracking")
+            tracking.write_cell(run, settings, choices, trained)
+    except store_errors() as error:
+        if trained is None:
+            raise
+        write_again(run, Unsent(name, current(), tags, settings, choices, trained), error)
+    report.finish(tracking.in_words(trained.judgement.outcome))
+    return fingerprint
+
+
+def adopt(store: "Store", settings: Settings, fingerprint: str) -> int:
+    """How many of a cell's replicates are tracked already; the runs that have them become members of the sweep."""
     from initodds import tracking
 
-    choices = HydraConfig.get().runtime.choices
-    name = cell_name(HydraConfig.get().overrides.task)
-    tags = {**tracking.environment(), "job": str(HydraConfig.get().job.get("num", 0)), "sweep": current() or ""}
-    store = tracking.connect(settings.tracking.uri, settings.tracking.experiment)
-    report = Report(name, cell.epochs_to_train(settings))
-    with tracking.open_run(store, name, "cell", current(), tags) as run:
-        result = cell.run(settings, report.epoch)
-        tracking.write_cell(run, settings, choices, result)
-    report.finish(tracking.in_words(result.judgement.outcome))
-    return result
+    runs = tracking.runs_of_cell(store, fingerprint)
+    if sweep := current():
+        for run in runs:
+            store.client.set_tag(run.info.run_id, tracking.member_tag(sweep), str(settings.tracking.job))
+    return sum(tracking.replicates_of(run) for run in runs)
 
 
 def cell_name(overrides: Sequence[str]) -> str:

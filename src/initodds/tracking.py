@@ -1,245 +1,129 @@
 """Cells to MLflow and back. A sweep is a run, each of its cells a run under it, each replicate a run under its cell.
 
-Every run has the tag `level`: sweep, cell or replicate. MLflow takes seconds to import, so it is imported late.
+Every run has the tag `level`: sweep, cell or replicate. A cell's run has what is needed to do without the replicates'
+runs: the artifacts replicates.parquet (one row each), history.npz (their curves), weights.npz and settings.json. It is
+finished last, so that a cell whose run is FINISHED is whole. A cell that is asked for more replicates than it has gets
+a second run, for the others: both have the same tag `fingerprint`, and together they are the cell.
 """
 
-import logging
-import os
-import shlex
-import sqlite3
-import sys
+import hashlib
+import io
+import json
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from initodds import blas, figures, rates
+from initodds import figures, outcomes, rates, records
 from initodds.cell import Cell
 from initodds.config import Settings
-from initodds.errors import InputError, one_line
+from initodds.errors import InputError
+from initodds.explanation import summarize
 from initodds.outcomes import OUTCOMES
+from initodds.records import CHECKPOINTS, CURVES, WORDS
+from initodds.store import Run, Store, now, open_run, search
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities import Metric
+Array = np.ndarray
 
-LIBRARIES = ("initodds", "numpy", "scipy", "hydra-core", "mlflow", "pandas")
-
-EXPERIMENT_TAGS = {
-    "mlflow.experimentKind": "custom_model_development",  # the UI opens on runs and curves, not on language models
-    "mlflow.note.content": "How often does a network get stuck, given how its weights were drawn? "
-    "Sweeps, under each its cells, under each its replicates.",
-}
-
-CURVES = ("accuracy", "cost", "hidden_saturated")
-"""The arrays of a `History` that a replicate's run has as metrics over the steps."""
-
-CHECKPOINTS = ("steps", *CURVES, "recall", "outputs_high", "outputs_low")
-"""The arrays of a `History` that a cell's run has in its artifact history.npz."""
-
-
-@dataclass(frozen=True)
-class Store:
-    """A tracking store and the experiment in it that the runs go to."""
-
-    client: "MlflowClient"
-    experiment_id: str
-
-
-def connect(uri: str, experiment: str) -> Store:
-    """Open the store at `uri`, and make it and its experiment where they do not exist yet.
-
-    Raises InputError where it cannot be written or reached.
-    """
-    client = client_of(uri)
-    from mlflow.exceptions import MlflowException
-
-    try:
-        found = client.get_experiment_by_name(experiment)
-        experiment_id = found.experiment_id if found else client.create_experiment(experiment, tags=EXPERIMENT_TAGS)
-    except MlflowException as error:
-        raise InputError(f"tracking.uri={uri}: {one_line(error)}") from error
-    return Store(client, experiment_id)
-
-
-def client_of(uri: str) -> "MlflowClient":
-    """MLflow's client of the store at `uri`. Raises InputError where it cannot be written or reached, at once: MLflow
-    itself would try for minutes."""
-    uri = absolute(uri)
-    require_reachable(uri)
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    import mlflow
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # they tell each step of a new database's making
-    mlflow.set_tracking_uri(uri)
-    try:
-        return MlflowClient(uri)
-    except MlflowException as error:
-        raise InputError(f"tracking.uri={uri}: {one_line(error)}") from error
-
-
-def absolute(uri: str) -> str:
-    """The tracking URI, with the path of an SQLite file made absolute: MLflow keeps what it opened by its URI."""
-    if not uri.startswith("sqlite:///"):
-        return uri
-    return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).absolute()}"
-
-
-def require_reachable(uri: str) -> None:
-    """Raise InputError where the tracking store at `uri` cannot be written (an SQLite file) or reached (a server)."""
-    try:
-        if uri.startswith("sqlite:///"):
-            connection = sqlite3.connect(uri.removeprefix("sqlite:///"), timeout=20)
-            connection.execute("PRAGMA journal_mode=WAL")  # readers, as the UI, and writers do not wait for each other
-            connection.execute("BEGIN IMMEDIATE")
-            connection.close()
-        elif uri.startswith(("http://", "https://")):
-            import requests
-
-            requests.get(f"{uri.rstrip('/')}/health", timeout=10).raise_for_status()
-    except (sqlite3.Error, OSError) as error:
-        raise InputError(f"tracking.uri={uri}: cannot be written or reached ({error})") from error
-
-
-class Run:
-    """A run that is being written."""
-
-    def __init__(self, store: Store, name: str, level: str, parent: str | None, tags: dict[str, str]) -> None:
-        tags = {**provenance(), "level": level, **tags} | ({"mlflow.parentRunId": parent} if parent else {})
-        self.store, self.client, self.parent = store, store.client, parent
-        self.id = self.client.create_run(store.experiment_id, tags=tags, run_name=name).info.run_id
-
-    def log(self, metrics: "list[Metric]", params: dict[str, Any]) -> None:
-        from mlflow.entities import Param
-
-        entities = [Param(key, str(value)) for key, value in params.items()]
-        self.client.log_batch(self.id, metrics, entities, synchronous=True)
-
-    def describe(self, markdown: str) -> None:
-        """Set the run's description, which the UI shows at its top."""
-        self.client.set_tag(self.id, "mlflow.note.content", markdown)
-
-    def end(self, status: str = "FINISHED", error: BaseException | None = None) -> None:
-        if error is not None:
-            self.client.set_tag(self.id, "error", one_line(error))
-        self.client.set_terminated(self.id, status)
-
-
-@contextmanager
-def open_run(store: Store, name: str, level: str, parent: str | None, tags: dict[str, str]) -> Iterator[Run]:
-    """A run that ends FINISHED, FAILED with the error as a tag, or KILLED, as the `with` block does."""
-    run = Run(store, name, level, parent, tags)
-    try:
-        yield run
-    except Exception as error:
-        run.end("FAILED", error)
-        raise
-    except BaseException as interruption:  # Ctrl-C, or an exit
-        run.end("KILLED", interruption)
-        raise
-    run.end()
-
-
-@cache
-def provenance() -> dict[str, str]:
-    """Tags of every run, as MLflow itself sets them: user, and the code's git commit where it has one."""
-    from mlflow.tracking.context.registry import resolve_tags
-    from mlflow.utils.git_utils import get_git_commit
-
-    commit = get_git_commit(str(Path(__file__).parent))
-    tags = {**resolve_tags(), "mlflow.source.name": "initodds"}
-    return tags | ({"mlflow.source.git.commit": commit} if commit else {})
-
-
-def environment() -> dict[str, str]:
-    """Tags of a sweep and of a cell: what computed it."""
-    versions = {f"version.{name}": version(name) for name in LIBRARIES}
-    command = shlex.join(["initodds", *sys.argv[1:]])
-    return {"command": command, "python": sys.version.split()[0], "blas": blas.in_use(), **versions}
+REPLICATES, HISTORY, WEIGHTS, SETTINGS = "replicates.parquet", "history.npz", "weights.npz", "settings.json"
+"""The artifacts of a cell."""
 
 
 def parameters(settings: Settings, choices: dict[str, str]) -> dict[str, Any]:
     """The settings that can change a result, flat, by the keys that the command line has for them.
 
-    `choices` has the option that was chosen of each config group; paths and the tracking itself are left out.
+    `choices` has the option that was chosen of each config group; paths, the diagnosis and the tracking are left out.
     """
     groups = {name: choices[name] for name in ("data", "network", "init", "engine") if name in choices}
-    leaves = pd.json_normalize(settings.model_dump(exclude={"tracking": True, "data": {"load", "root"}})).iloc[0]
+    left_out: Any = {"tracking": True, "diagnosis": True, "data": {"load", "root"}}
+    leaves = pd.json_normalize(settings.model_dump(exclude=left_out)).iloc[0]
     return {**groups, **{key: value for key, value in leaves.items() if not key.endswith("_target_")}}
 
 
+def portable(settings: Settings) -> dict[str, Any]:
+    """The settings as plain data, without what holds for one machine only: folders, and the store's address."""
+    plain = settings.model_dump(exclude={"tracking": {"uri"}})
+    for part in (plain["data"], plain["data"]["load"]):
+        part |= {"root": None} if "root" in part else {}
+    return plain
+
+
+def fingerprint(settings: Settings, data_sha256: str) -> str:
+    """What identifies a cell: the same for the same settings on the same data, whatever the launcher, the folder, the
+    store and the number of replicates."""
+    plain = {key: value for key, value in portable(settings).items() if key not in ("tracking", "replicates")}
+    return hashlib.sha256(json.dumps([plain, data_sha256], sort_keys=True).encode()).hexdigest()[:32]
+
+
+def member_tag(sweep: str) -> str:
+    """The tag that a cell's run has for each sweep that it belongs to; its value is the cell's place in the sweep."""
+    return f"sweep/{sweep}"
+
+
 def write_cell(run: Run, settings: Settings, choices: dict[str, str], cell: Cell) -> None:
-    """Write a trained cell: its replicates, each a run of its own in one batch, and then the cell itself."""
+    """Write a trained cell: its replicates, each as a run of its own if `tracking.replicates` is runs, and itself."""
     params = parameters(settings, choices)
-    for replicate in range(settings.replicates):
-        write_replicate(run, params, cell, replicate)
-    frame = pd.DataFrame({"outcome": cell.judgement.outcome})
+    frame = records.replicates_frame(cell)
+    frame["run_id"] = ""
+    if settings.tracking.replicates == "runs":
+        frame["run_id"] = [write_replicate(run, params, cell, place, row) for place, row in frame.iterrows()]
     table = rates.rates(frame.assign(cell=0), by=["cell"])
-    run.log(now(cell_metrics(cell, table)), params)
+    run.log(now(cell_metrics(cell, frame, table)), {**params, "first": int(cell.replicates[0])})
     run.describe(description(cell, table))
+    write_artifacts(run, settings, cell, frame, params)
+
+
+def write_artifacts(run: Run, settings: Settings, cell: Cell, frame: pd.DataFrame, params: dict[str, Any]) -> None:
+    """Write a cell's artifacts, and the figure of its curves."""
     title = ", ".join(
         f"{key} {params[key]}" for key in ("init", "sgd.batch_size", "sgd.learning_rate") if key in params
     )
-    curves = checkpoints_frame(vars(cell.history))
-    curves["outcome"] = cell.judgement.outcome[curves["replicate"]]
+    curves = records.checkpoints_frame(vars(cell.history), cell.replicates).merge(frame[["replicate", "outcome"]])
     run.client.log_figure(run.id, figures.outcome_curves(curves, title), "curves.png")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "history.npz"
-        np.savez_compressed(path, **{name: getattr(cell.history, name) for name in CHECKPOINTS})
-        run.client.log_artifact(run.id, str(path))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        frame.to_parquet(folder / REPLICATES, index=False)
+        history = {name: getattr(cell.history, name) for name in CHECKPOINTS}
+        np.savez_compressed(folder / HISTORY, replicates=cell.replicates, **history)
+        (folder / SETTINGS).write_text(json.dumps(portable(settings) | {"data_sha256": cell.data.sha256}))
+        kept = np.flatnonzero(outcomes.among(cell.judgement.outcome, settings.diagnosis.keep_weights))
+        if len(kept):
+            np.savez_compressed(folder / WEIGHTS, **records.weights_arrays(cell, kept))  # type: ignore[arg-type]
+        run.client.log_artifacts(run.id, str(folder))
 
 
-def write_replicate(cell_run: Run, params: dict[str, Any], cell: Cell, replicate: int) -> None:
-    """Write one replicate's run: curves and final numbers as metrics, the cell's params, its outcome as a tag."""
-    outcome = str(cell.judgement.outcome[replicate])
-    tags = {"outcome": outcome, "init": str(params.get("init", "")), "sweep": cell_run.parent or ""}
-    with open_run(cell_run.store, f"replicate {replicate}", "replicate", cell_run.id, tags) as run:
-        history, judgement = cell.history, cell.judgement
+def write_replicate(cell_run: Run, params: dict[str, Any], cell: Cell, place: Any, row: pd.Series) -> str:
+    """Write one replicate's run: curves and final numbers as metrics, the cell's params, its words as tags. `row` is
+    its row of `replicates_frame`. Returns the run's id."""
+    history = cell.history
+    words = {name: row[name] for name in WORDS if row[name]}
+    note = {"mlflow.note.content": words.pop("explanation")} if "explanation" in words else {}
+    tags = {**words, **note, "init": str(params.get("init", "")), "sweep": cell_run.parent or ""}
+    with open_run(cell_run.store, f"replicate {row['replicate']}", "replicate", cell_run.id, tags) as run:
         curves = [
             metric
             for name in CURVES
-            for step, value in zip(history.steps, getattr(history, name)[:, replicate], strict=True)
+            for step, value in zip(history.steps, getattr(history, name)[:, place], strict=True)
             for metric in now({name: value}, step)
         ]
-        final = {
-            "best_accuracy": history.accuracy[:, replicate].max(),
-            "dead_classes": judgement.dead_classes[replicate],
-            "outputs_high": history.outputs_high[-1, replicate],
-            "outputs_low": history.outputs_low[-1, replicate],
-            "naive_overflows": history.overflows[replicate],
-            **{f"recall_{k}": recall for k, recall in enumerate(history.recall[-1, replicate])},
-        }
-        if not np.isnan(judgement.steps_to_target[replicate]):
-            final["steps_to_target"] = judgement.steps_to_target[replicate]
-        numbers = {"replicate": replicate, "order": cell.orders[replicate]}
-        run.log(curves + now(final, history.steps[-1]), {**params, **numbers})
+        numbers = row.drop(["replicate", "order", "run_id", *WORDS, *CURVES]).astype(float)
+        final = numbers[np.isfinite(numbers)].to_dict()
+        own = {"replicate": row["replicate"], "order": row["order"]}
+        run.log(curves + now(final, history.steps[-1]), {**params, **own})
+    return run.id
 
 
-def now(metrics: dict[str, Any], step: int = 0) -> "list[Metric]":
-    """MLflow's metrics, stamped with the present time in milliseconds."""
-    from mlflow.entities import Metric
-
-    stamp = int(time.time() * 1000)
-    return [Metric(key, float(value), stamp, int(step)) for key, value in metrics.items()]
-
-
-def cell_metrics(cell: Cell, table: pd.DataFrame) -> dict[str, float]:
-    """A cell's metrics: of each outcome count and rate with its interval, and what the outcomes are measured by."""
-    metrics: dict[str, float] = {"replicates": cell.history.replicates, "steps": int(cell.history.steps[-1])}
+def cell_metrics(cell: Cell, frame: pd.DataFrame, table: pd.DataFrame) -> dict[str, float]:
+    """A cell's metrics: of each outcome count and rate with its interval, what the outcomes are measured by, and how
+    many replicates have each cause and kind of point, and got out in which way."""
+    metrics: dict[str, float] = {"replicates": len(cell.replicates), "steps": int(cell.history.steps[-1])}
     for row in table.itertuples():
         metrics |= {f"{name}/{row.outcome}": getattr(row, name) for name in ("rate", "low", "high", "count")}
+    for name in ("cause", "point"):
+        metrics |= {f"{name}/{value}": count for value, count in frame[name].value_counts().items() if value}
+    metrics |= {f"escaped/{name}": int(out.sum()) for name, out in cell.escaped.items()}
     return metrics | {
         "accuracy": float(np.median(cell.history.accuracy[-1])),
         "cost": float(np.median(cell.history.cost[-1])),
@@ -250,7 +134,7 @@ def cell_metrics(cell: Cell, table: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def in_words(outcome: np.ndarray) -> str:
+def in_words(outcome: Array) -> str:
     """What became of the replicates whose outcomes these are, in a few words: `30 converged, 2 partial`."""
     counts = {name: int((outcome == name).sum()) for name in OUTCOMES}
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
@@ -272,49 +156,92 @@ def description(cell: Cell, table: pd.DataFrame) -> str:
             f"- {row.outcome}: {row.count} of {n}, {100 * row.rate:.0f} % (95 % interval {100 * row.low:.0f} to"
             f" {100 * row.high:.0f} %); median test accuracy {accuracy:.1f} %, median cost {cost:.3f}."
         )
-    stuck = outcome == "stuck"
-    if stuck.any():
-        hidden = 100 * history.hidden_saturated[-1, stuck].mean()
-        high, low = history.outputs_high[-1, stuck].mean(), history.outputs_low[-1, stuck].mean()
-        lines += [
-            "",
-            f"In the stuck networks {hidden:.0f} % of the hidden units are saturated on nearly all images, and of the"
-            f" {cell.network.sizes[-1]} outputs {high:.1f} are pinned high and {low:.1f} low, on average."
-            f" The best answer that ignores the image would cost {cell.best_constant_cost:.3f}.",
-        ]
+    if (outcome == "stuck").any():
+        lines += ["", f"The best answer that ignores the image would cost {cell.best_constant_cost:.3f}."]
+    if cell.diagnosis is not None:
+        lines += ["", "Why:", "", summarize(cell.diagnosis)]
+    for name, out in cell.escaped.items():
+        count, n = int(out.sum()), len(out)
+        lines.append(f"- escape by {name}: {rates.in_words(count, n, *rates.interval(count, n))} of {n}")
     return "\n".join(lines)
 
 
-def checkpoints_frame(history: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """A history's checkpoints, one row a replicate and step: replicate, step, and each of `CURVES`."""
-    steps, replicates = history["accuracy"].shape
-    columns = {name: history[name].ravel() for name in CURVES}
-    numbers = {"replicate": np.tile(np.arange(replicates), steps), "step": np.repeat(history["steps"], replicates)}
-    return pd.DataFrame({**numbers, **columns})
+def finished_cells(store: Store, sweep: str | None) -> list[Any]:
+    """The runs of the finished cells of a sweep, or of all, in the order of their places.
+
+    A replicate that was trained more than once, by sweeps that ran at the same time or because it was asked for again,
+    counts once: of the runs of one cell, the newest that has a replicate is taken for it.
+    """
+    condition = "tags.level = 'cell' and attributes.status = 'FINISHED'"
+    runs = search(store, condition + (f" and tags.`{member_tag(sweep)}` LIKE '%'" if sweep else ""))
+    chosen = [run for alike in by_fingerprint(runs).values() for run in whole(alike)]
+
+    def place(run: Any) -> tuple[Any, ...]:
+        if sweep:
+            return (int(run.data.tags[member_tag(sweep)]), first_of(run))
+        return (run.data.tags.get("sweep", ""), int(run.data.tags["job"]), first_of(run), run.info.start_time)
+
+    return sorted(chosen, key=place)
 
 
-def write_refused(store: Store, name: str, parent: str | None, error: Exception) -> None:
-    """Write a failed run for a cell whose values were not accepted, and which was not run."""
-    run = Run(store, name, "cell", parent, {})
-    run.end("FAILED", error)
+def runs_of_cell(store: Store, fingerprint: str) -> list[Any]:
+    """The finished runs that together are the cell with this fingerprint, in the order of their replicates."""
+    condition = f"tags.fingerprint = '{fingerprint}' and attributes.status = 'FINISHED'"
+    return whole(search(store, condition))
+
+
+def by_fingerprint(runs: list[Any]) -> dict[str, list[Any]]:
+    """Cells' runs, those of one cell together."""
+    found: dict[str, list[Any]] = {}
+    for run in runs:
+        found.setdefault(run.data.tags["fingerprint"], []).append(run)
+    return found
+
+
+def whole(runs: list[Any]) -> list[Any]:
+    """Of the finished runs of one cell, those that together have its replicates 0, 1, ... each once, as far as they go;
+    of two that will do the newer one."""
+    chosen, covered = [], 0
+    while starting := [run for run in runs if first_of(run) == covered]:
+        chosen.append(max(starting, key=lambda run: run.info.start_time))
+        covered += replicates_of(chosen[-1])
+    return chosen
+
+
+def first_of(run: Any) -> int:
+    """The number of the first replicate in a cell's run."""
+    return int(run.data.params["first"])
+
+
+def replicates_of(run: Any) -> int:
+    """How many replicates a cell's run has."""
+    return int(run.data.metrics["replicates"])
 
 
 def read_cells(store: Store, sweep: str) -> pd.DataFrame:
-    """The sweep's finished cells, one row each in the order of their jobs: run_id, their params as text, and the count
-    of each of `OUTCOMES`."""
-    finished = [run for run in children(store, sweep, "cell") if run.info.status == "FINISHED"]
-    finished.sort(key=lambda run: int(run.data.tags["job"]))
-    rows = [
-        {"run_id": run.info.run_id, **run.data.params, **{o: int(run.data.metrics[f"count/{o}"]) for o in OUTCOMES}}
-        for run in finished
-    ]
+    """The sweep's finished cells, one row each in the order of their places, as `counts_of` has them."""
+    return counts_of(finished_cells(store, sweep))
+
+
+def counts_of(runs: list[Any]) -> pd.DataFrame:
+    """Finished cells, one row each, from their runs: their params as text, and the count of each of `OUTCOMES`."""
+    rows = []
+    for parts in by_fingerprint(runs).values():
+        counts = {o: sum(int(part.data.metrics[f"count/{o}"]) for part in parts) for o in OUTCOMES}
+        rows.append({**parts[0].data.params, **counts})
     return pd.DataFrame(rows)
 
 
 def read_failed_cells(store: Store, sweep: str) -> list[tuple[str, str]]:
-    """(name, error) of the sweep's cells that did not finish."""
-    runs = children(store, sweep, "cell")
-    return [(run.info.run_name, run.data.tags.get("error", "")) for run in runs if run.info.status != "FINISHED"]
+    """(name, error) of the sweep's cells that have not finished, each as it ended last."""
+    runs = search(store, f"tags.level = 'cell' and tags.`{member_tag(sweep)}` LIKE '%'")
+    last = {run.data.tags[member_tag(sweep)]: run for run in runs}
+    done = {run.data.tags[member_tag(sweep)] for run in runs if run.info.status == "FINISHED"}
+    return [
+        (run.info.run_name, run.data.tags.get("error", run.info.status.lower()))
+        for place, run in last.items()
+        if place not in done
+    ]
 
 
 def children(store: Store, parent: str, level: str) -> list[Any]:
@@ -322,15 +249,32 @@ def children(store: Store, parent: str, level: str) -> list[Any]:
     return search(store, f"tags.`mlflow.parentRunId` = '{parent}' and tags.level = '{level}'")
 
 
-def search(store: Store, condition: str) -> list[Any]:
-    """All of the experiment's runs for which a condition in MLflow's filter language holds, the first started first."""
-    runs: list[Any] = []
-    token = None
-    while True:
-        page = store.client.search_runs(
-            [store.experiment_id], condition, max_results=5000, order_by=["attributes.start_time ASC"], page_token=token
-        )
-        runs += page
-        token = page.token
-        if not token:
-            return runs
+def artifact(store: Store, run_id: str, name: str) -> bytes | None:
+    """The content of a run's artifact; None where it has none of that name."""
+    from mlflow.exceptions import MlflowException
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return Path(store.client.download_artifacts(run_id, name, folder)).read_bytes()
+        except (OSError, MlflowException):
+            return None
+
+
+def read_replicates(store: Store, run_id: str) -> pd.DataFrame:
+    """A cell's `replicates_frame`, with the column run_id, "" where a replicate has no run of its own.
+
+    Raises InputError where the cell does not have it.
+    """
+    content = artifact(store, run_id, REPLICATES)
+    if content is None:
+        raise InputError(f"run {run_id}: its artifact {REPLICATES} is missing")
+    return pd.read_parquet(io.BytesIO(content))
+
+
+def read_arrays(store: Store, run_id: str, name: str) -> dict[str, Array] | None:
+    """The arrays of a cell's artifact `HISTORY` or `WEIGHTS`; None where it has none."""
+    content = artifact(store, run_id, name)
+    if content is None:
+        return None
+    with np.load(io.BytesIO(content)) as arrays:
+        return dict(arrays)

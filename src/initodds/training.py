@@ -17,6 +17,8 @@ Array = np.ndarray
 SATURATED_SLOPE = 0.04
 # ... and it counts as saturated, or pinned high or low, if it is so on at least this share of the test examples.
 NEARLY_ALL = 0.99
+# An output within this of 0 or of 1 is pinned there, low or high.
+PINNED = 0.01
 # Test examples evaluated at once: keeps the activations of a large stack small.
 EVALUATION_ROWS = 1000
 
@@ -125,8 +127,8 @@ def evaluate(stack: Stack, split: Split) -> dict[str, Array]:
             cost += stack.cost(one_hot[labels], buffers) * len(x)
             named_right = outputs.argmax(axis=2) == labels
             right += named_right @ one_hot[labels]
-            high += (outputs > 0.99).sum(axis=1)
-            low += (outputs < 0.01).sum(axis=1)
+            high += (outputs > 1 - PINNED).sum(axis=1)
+            low += (outputs < PINNED).sum(axis=1)
             for count, a in zip(saturated, buffers.activations, strict=False):
                 count += (slope(a) < SATURATED_SLOPE).sum(axis=1)
     of_class = np.bincount(split.labels, minlength=classes)
