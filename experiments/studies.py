@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,8 +10,11 @@ import pandas as pd
 from initodds.analysis import interval, load_replicates
 
 
-def sweep(folder: Path, *experiments: str) -> None:
-    """Run these experiment configs, one sweep after another, tracked in the folder's runs.db."""
+def sweep(folder: Path, *experiments: str, overrides: Sequence[str] = ()) -> None:
+    """Run these experiment configs, with these overrides, one sweep after another, tracked in the folder's runs.db.
+
+    What is tracked there already is not run again.
+    """
     for experiment in experiments:
         command = [
             sys.executable,
@@ -18,6 +22,8 @@ def sweep(folder: Path, *experiments: str) -> None:
             "initodds",
             f"experiment={experiment}",
             f"tracking.uri=sqlite:///{folder}/runs.db",
+            "tracking.replicates=table",
+            *overrides,
         ]
         subprocess.run(command, cwd=folder, check=True)
 

@@ -4,7 +4,6 @@ A Hydra callback would not do: its errors are only warnings, it is not told of a
 know the cells. Hydra takes sweepers from this namespace package only, and imports it whenever it starts.
 """
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ class CellSweeper(BasicSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         from initodds import plan, store, summary, unsent
         from initodds.progress import Monitor
-        from initodds.sweep import SWEEP, end_on_sigterm
+        from initodds.sweep import begin, end_on_sigterm
 
         assert self.config is not None
         assert self.hydra_context is not None
@@ -38,14 +37,13 @@ class CellSweeper(BasicSweeper):
         name = self.config.hydra.runtime.choices.get("experiment") or " ".join(arguments)
         results: list[Any] = []
         with plan.sweep_run(there, planned, name, rerun=bool(tracked.rerun)).ending() as run:
-            os.environ[SWEEP] = run.id
+            begin(run.id)
             todo = plan.to_do(there, run.id, planned, rerun=bool(tracked.rerun))
             if len(todo) < len(planned):
                 print(f"{len(planned) - len(todo)} of {len(planned)} cells need not be run", file=sys.stderr)
             with Monitor(len(todo)):
                 for batch in self.split_overrides_to_chunks(todo, self.max_batch_size or len(todo) or 1):
                     results.append(self.launcher.launch(batch, initial_job_idx=len(results)))
-            del os.environ[SWEEP]
             failed = summary.of_sweep(there, run)
         if failed:
             sys.exit(f"initodds: {failed} cells failed; the others are tracked")

@@ -179,7 +179,7 @@ def escape_of(settings: Settings, cell: Cell, members: Array, observer: Observer
     """Which of the networks at the places `members` (M,) of a trained cell get out, by each way that is tried."""
 
     def retrain(layers: Sequence[Sequence[Layer]], variant: Variant) -> Array:
-        observer.stage(f"escape: {variant}")
+        observer.stage(f"escape, {variant.name}")
         epochs, rate = settings.sgd.epochs * variant.steps, settings.sgd.learning_rate * variant.rate
         sgd = settings.sgd.model_copy(update={"epochs": epochs, "learning_rate": rate, "checkpoints": 0})
         changed = settings.model_copy(update={"sgd": sgd, "dtype": variant.dtype or settings.dtype})

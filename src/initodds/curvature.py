@@ -27,6 +27,8 @@ NEAR_ZERO = 0.01
 # The Lanczos iteration ends where both ends are known to this share of the largest eigenvalue's size.
 RESOLUTION = NEAR_ZERO / 10
 FEWEST_STEPS, MOST_STEPS = 20, 80
+# A residual under this share of what it is left of is rounding: the vectors so far hold all that the matrix does.
+ROUNDING = 1e-13
 
 
 class Units(NamedTuple):
@@ -196,34 +198,40 @@ def spectrum(product: Product, start: Array, on_step: Callable[[int], None] = la
     sqrt(2 p (1 - p) / P). It ends where both ends are resolved for all, or after `MOST_STEPS`.
     """
     replicates, parameters = start.shape
-    steps = min(MOST_STEPS, parameters)
-    basis = np.zeros((replicates, steps, parameters))
-    diagonal, beside = np.zeros((2, replicates, steps))
+    most = min(MOST_STEPS, parameters)
+    basis = np.zeros((replicates, most, parameters))
+    diagonal, beside = np.zeros((2, replicates, most))
+    steps = np.zeros(replicates, int)  # that were of use: a matrix of few different eigenvalues is soon exhausted
+    exhausted = np.zeros(replicates, bool)
     vector = start / np.linalg.norm(start, axis=1, keepdims=True)
-    for step in range(steps):
+    for step in range(most):
         basis[:, step] = vector
         residual = product(vector)
+        size = np.linalg.norm(residual, axis=1)
         diagonal[:, step] = (residual * vector).sum(axis=1)
         so_far = basis[:, : step + 1]
         for _ in range(2):  # once leaves a remainder, twice is enough
             residual -= (so_far.transpose(0, 2, 1) @ (so_far @ residual[:, :, None]))[:, :, 0]
         beside[:, step] = np.linalg.norm(residual, axis=1)
+        steps[~exhausted] += 1
+        exhausted |= beside[:, step] <= ROUNDING * np.maximum(size, np.abs(diagonal).max(axis=1))
         on_step(step + 1)
-        found = ritz(diagonal[:, : step + 1], beside[:, : step + 1])
-        if step + 1 >= FEWEST_STEPS and (found.error <= RESOLUTION * found.largest).all():
+        found = ritz(diagonal, beside, steps)
+        resolved = (found.error <= RESOLUTION * found.largest) & (steps >= FEWEST_STEPS)
+        if (resolved | exhausted).all():
             break
-        # Where the vectors so far hold all that the matrix does to them, nothing is left to be followed.
-        vector = residual / np.maximum(beside[:, step], np.finfo(float).tiny)[:, None]
+        # What is left of an exhausted one is rounding, and not orthogonal to anything.
+        vector = np.divide(residual, beside[:, [step]], out=np.zeros_like(residual), where=~exhausted[:, None])
     return found
 
 
-def ritz(diagonal: Array, beside: Array) -> Spectrum:
-    """What R tridiagonal matrices of Lanczos say: `diagonal` (R, steps), and `beside` (R, steps) of which the last is
-    what is left over."""
+def ritz(diagonal: Array, beside: Array, steps: Array) -> Spectrum:
+    """What R tridiagonal matrices of Lanczos say, after as many `steps` (R,) each: `diagonal` (R, most), and `beside`
+    (R, most), of which a matrix's last entry is what is left over."""
     ends = []
-    for d, b in zip(diagonal, beside, strict=True):
-        values, vectors = eigh_tridiagonal(d, b[:-1])
+    for d, b, n in zip(diagonal, beside, steps, strict=True):
+        values, vectors = eigh_tridiagonal(d[:n], b[: n - 1])
         near_zero = np.abs(values) < NEAR_ZERO * np.abs(values).max()
-        error = b[-1] * np.abs(vectors[-1, [0, -1]]).max()
+        error = b[n - 1] * np.abs(vectors[-1, [0, -1]]).max()
         ends.append((values[0], values[-1], error, (vectors[0, near_zero] ** 2).sum()))
     return Spectrum(*np.array(ends).T)

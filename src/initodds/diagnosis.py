@@ -69,6 +69,7 @@ class Symptoms:
     symmetric: (M,) 1 if in some hidden layer all units have the same weights, in and out.
     outputs_high, outputs_low: (M,) outputs that are pinned high, or low, on nearly all examples.
     named: (M, K) share of the examples that are named as each class.  recall: (M, K) of each class.
+    own_output: (M, K) what each output answers, on average, to the examples of its own class.
     gradient: (M, L) norm of the gradient by each layer, in float64.
     gradient_as_trained: (M, L) the same as it is computed in the dtype of the training.
     gradient_zero: (M,) share of that gradient's entries that are exactly zero. Weights of a pixel that no image lights
@@ -85,6 +86,7 @@ class Symptoms:
     outputs_low: Array
     named: Array
     recall: Array
+    own_output: Array
     gradient: Array
     gradient_as_trained: Array
     gradient_zero: Array
@@ -147,7 +149,8 @@ def diagnose(
     finite = np.array([all(np.isfinite(array).all() for layer in layers for array in layer) for layers in trained])
     fresh = reference_of(network, lit, x, targets, bool((finite & curved).any()))
     count, layers, classes = len(trained), len(network.layers), network.sizes[-1]
-    widths = {"named": (classes,), "recall": (classes,), "gradient": (layers,), "gradient_as_trained": (layers,)}
+    widths = dict.fromkeys(("named", "recall", "own_output"), (classes,))
+    widths |= dict.fromkeys(("gradient", "gradient_as_trained"), (layers,))
     seen = Symptoms(**{f.name: np.full((count, *widths.get(f.name, ())), np.nan) for f in fields(Symptoms)})
     ends = Spectrum(*np.full((len(fields(Spectrum)), count), np.nan))
     for group in groups_of(finite, curved, network, len(x)):
@@ -244,6 +247,7 @@ def symptoms_of(landscape: Landscape, labels: Array, dtype: np.dtype, x: Array, 
     outputs = np.concatenate([units[-1].activation for units in landscape.units], axis=1)
     one_hot = np.eye(outputs.shape[2])
     named = one_hot[outputs.argmax(axis=2)]
+    of_class = one_hot[labels] / np.bincount(labels, minlength=outputs.shape[2])
     as_trained = gradient_as_trained(stack, x, targets, dtype)
     return {
         "hidden_saturated": saturated.mean(axis=1),
@@ -254,7 +258,8 @@ def symptoms_of(landscape: Landscape, labels: Array, dtype: np.dtype, x: Array, 
         "outputs_high": nearly_all(outputs > 1 - PINNED).sum(axis=1),
         "outputs_low": nearly_all(outputs < PINNED).sum(axis=1),
         "named": named.mean(axis=1),
-        "recall": np.einsum("rek,ek->rk", named, one_hot[labels]) / np.bincount(labels, minlength=outputs.shape[2]),
+        "recall": np.einsum("rek,ek->rk", named, of_class),
+        "own_output": np.einsum("rek,ek->rk", outputs, of_class),
         "gradient": norms_by_layer(stack.network, landscape.gradient),
         "gradient_as_trained": norms_by_layer(stack.network, as_trained),
         "gradient_zero": (as_trained == 0).mean(axis=1),

@@ -16,23 +16,24 @@ NOISE = 0.01
 
 @dataclass(frozen=True)
 class Variant:
-    """What is changed when a stuck network is trained on for as many epochs as it had: `steps` times as many,
-    a learning rate `rate` times as large, noise added to the weights, float64."""
+    """What is changed when a stuck network is trained on for as many epochs as it had: `steps` times as many, a
+    learning rate `rate` times as large, noise added to the weights (see `NOISE`), another dtype."""
 
+    name: str
     steps: int = 1
     rate: float = 1.0
     noise: float = 0.0
     dtype: str | None = None
 
 
-VARIANTS = {
-    "steps_x10": Variant(steps=10),
-    "rate_x10": Variant(rate=10.0),
-    "rate_div10": Variant(rate=0.1),
-    "noise": Variant(noise=NOISE),
-    "float64": Variant(dtype="float64"),
-}
-"""The ways out that are tried, by the names that results have for them."""
+VARIANTS = (
+    Variant("steps_x10", steps=10),
+    Variant("rate_x10", rate=10.0),
+    Variant("rate_div10", rate=0.1),
+    Variant("noise", noise=NOISE),
+    Variant("float64", dtype="float64"),
+)
+"""The ways out that are tried, with the names that results have for them."""
 
 Retrain = Callable[[Sequence[Sequence[Layer]], Variant], Array]
 """Networks' layers, and what to change, to the outcomes (M,) that they have after it."""
@@ -48,9 +49,9 @@ def escapes(layers: Sequence[Sequence[Layer]], outcome: Array, retrain: Retrain)
     before = np.array([rank[name] for name in outcome])
     rng = np.random.default_rng(0)
     result = {}
-    for name, variant in VARIANTS.items():
+    for variant in VARIANTS:
         start = [perturbed(network, variant.noise, rng) for network in layers] if variant.noise else layers
-        result[name] = np.array([rank[after] for after in retrain(start, variant)]) < before
+        result[variant.name] = np.array([rank[after] for after in retrain(start, variant)]) < before
     return result
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from initodds.diagnosis import Diagnosis
+from initodds.diagnosis import NEGLIGIBLE, Diagnosis
 from initodds.training import NEARLY_ALL
 
 
@@ -14,23 +14,41 @@ def explain(diagnosis: Diagnosis, at: int) -> str:
 
 def cause_in_words(diagnosis: Diagnosis, at: int) -> str:
     """What is wrong, told by what was seen."""
-    symptoms, hidden, classes = diagnosis.symptoms, sum(diagnosis.network.sizes[1:-1]), diagnosis.network.sizes[-1]
-    sentences = {
-        "exploded": "A weight or bias is not a finite number: training has exploded, and there is nothing left to see.",
-        "symmetric": f"The {hidden} hidden units have the same weights, in and out: they get the same gradient, stay"
-        " alike, and are worth one unit. They have to be drawn apart.",
-        "hidden_saturated": hidden_saturated(diagnosis, at),
-        "outputs_saturated": f"All {classes} outputs are pinned, {pinned(diagnosis, at)}, whatever the image; where an"
-        " output is flat no error comes back from it, and hardly a gradient is left.",
-        "constant_prediction": f"It names nearly every image a {symptoms.named[at].argmax()}, though neither its hidden"
-        f" units nor its outputs are all saturated ({pinned(diagnosis, at)}).",
-        "dead_classes": dead_classes(diagnosis, at),
-        "too_few_steps": "Nothing is wrong with it: it is on its way, with a gradient of"
-        f" {100 * symptoms.gradient_norm[at] / diagnosis.reference.gradient:.1f} % of a fresh network's. It needs more"
-        " steps, or larger ones.",
-        "none": "Nothing wrong is seen with it.",
-    }
-    return sentences[str(diagnosis.cause[at])]
+    hidden, classes = sum(diagnosis.network.sizes[1:-1]), diagnosis.network.sizes[-1]
+    match str(diagnosis.cause[at]):
+        case "exploded":
+            return "A weight or bias is not a finite number: training has exploded, and nothing is left to be seen."
+        case "symmetric":
+            return (
+                f"The {hidden} hidden units have the same weights, in and out: they get the same gradient, stay"
+                " alike, and are worth one unit. They have to be drawn apart."
+            )
+        case "hidden_saturated":
+            return hidden_saturated(diagnosis, at)
+        case "outputs_saturated":
+            return (
+                f"All {classes} outputs are pinned, {pinned(diagnosis, at)}, whatever the image; where an output is"
+                " flat no error comes back from it, and hardly a gradient is left."
+            )
+        case "constant_prediction":
+            return (
+                f"It names nearly every image a {diagnosis.symptoms.named[at].argmax()}, though neither its hidden"
+                f" units nor its outputs are all saturated ({pinned(diagnosis, at)})."
+            )
+        case "dead_classes":
+            return dead_classes(diagnosis, at)
+        case "too_few_steps":
+            return (
+                f"Nothing is wrong with it: it is on its way, with a gradient of {relative_gradient(diagnosis, at)}."
+                " It needs more steps, or larger ones."
+            )
+    return "Nothing wrong is seen with it."
+
+
+def relative_gradient(diagnosis: Diagnosis, at: int) -> str:
+    """The norm of the gradient, in words: `1.3 % of a fresh network's`."""
+    share = diagnosis.symptoms.gradient_norm[at] / diagnosis.reference.gradient
+    return f"{100 * share:.1f} % of a fresh network's"
 
 
 def hidden_saturated(diagnosis: Diagnosis, at: int) -> str:
@@ -56,14 +74,15 @@ def hidden_saturated(diagnosis: Diagnosis, at: int) -> str:
 
 
 def dead_classes(diagnosis: Diagnosis, at: int) -> str:
-    """Of a network that does not know some classes: which, and what their outputs do."""
+    """Of a network that does not know some classes: which, what their outputs do, and whether they may come yet."""
     symptoms = diagnosis.symptoms
     dead = np.flatnonzero(symptoms.recall[at] < diagnosis.dead_recall)
-    names = " and ".join(map(str, dead))
-    return (
-        f"It has learned the other classes, and hardly ever names {names}. Of its outputs {pinned(diagnosis, at)}"
-        " on nearly every image."
-    )
+    names = " and ".join(f"{k} (to one of those its output {k} answers {symptoms.own_output[at, k]:.2f})" for k in dead)
+    if symptoms.gradient_norm[at] > NEGLIGIBLE * diagnosis.reference.gradient:
+        rest = f"A gradient of {relative_gradient(diagnosis, at)} is left, with which it may come yet"
+    else:
+        rest = f"Hardly a gradient is left to bring it ({relative_gradient(diagnosis, at)})"
+    return f"It has learned the other classes, and hardly ever names {names}. {rest}."
 
 
 def pinned(diagnosis: Diagnosis, at: int) -> str:
@@ -74,20 +93,22 @@ def pinned(diagnosis: Diagnosis, at: int) -> str:
 
 def point_in_words(diagnosis: Diagnosis, at: int) -> str:
     """The kind of point, with the numbers that it is told by; empty where it was not asked for."""
-    spectrum, flat = diagnosis.spectrum, f"{100 * diagnosis.spectrum.near_zero[at]:.1f} % of its directions are flat"
-    minimum = "A local minimum, as far as the curvature tells"
-    sentences = {
-        "": "",
-        "flat": "It is a flat plateau, not a local minimum: gradient and curvature vanish.",
-        "saddle": "It is a saddle, not a local minimum: along one direction the cost curves down"
-        f" (least eigenvalue {spectrum.least[at]:.1e}, greatest {spectrum.greatest[at]:.1e}).",
-        "minimum": f"{minimum}: no direction curves down (least eigenvalue {spectrum.least[at]:.1e}, greatest"
-        f" {spectrum.greatest[at]:.1e}); {flat}.",
-        "not_stationary": "It is no resting point, and so no local minimum: its gradient is"
-        f" {100 * diagnosis.symptoms.gradient_norm[at] / diagnosis.reference.gradient:.1f} % of a fresh network's"
-        f"{', nearly all of it by the output layer' if by_outputs(diagnosis, at) else ''}.",
-    }
-    return sentences[str(diagnosis.point[at])]
+    spectrum = diagnosis.spectrum
+    ends = f"least eigenvalue {spectrum.least[at]:.1e}, greatest {spectrum.greatest[at]:.1e}"
+    match str(diagnosis.point[at]):
+        case "flat":
+            return "It is a flat plateau, not a local minimum: gradient and curvature vanish."
+        case "saddle":
+            return f"It is a saddle, not a local minimum: along one direction the cost curves down ({ends})."
+        case "minimum":
+            kind = "a degenerate minimum" if diagnosis.degenerate[at] else "a minimum"
+            flat = f"{100 * spectrum.near_zero[at]:.1f} % of its directions are flat"
+            return f"It is {kind}, as far as the curvature tells: no direction curves down ({ends}), and {flat}."
+        case "not_stationary":
+            share = relative_gradient(diagnosis, at)
+            rest = ", nearly all of it by the output layer" if by_outputs(diagnosis, at) else ""
+            return f"It is no resting point, and so no local minimum: its gradient is {share}{rest}."
+    return ""
 
 
 def by_outputs(diagnosis: Diagnosis, at: int) -> bool:

@@ -11,7 +11,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric
 
 Result = TypeVar("Result")
+
+SQLITE = "sqlite:///"
 
 LIBRARIES = ("initodds", "numpy", "scipy", "hydra-core", "mlflow", "pandas")
 
@@ -60,27 +62,8 @@ def connect(uri: str, experiment: str) -> Store:
 
     Raises InputError where it cannot be written or reached.
     """
-    with made_by_one(uri):
-        client = client_of(uri)
-        return Store(client, experiment_of(client, uri, experiment))
-
-
-@contextmanager
-def made_by_one(uri: str) -> Iterator[None]:
-    """While a new SQLite file is made, other processes wait: two that make its tables at once would crash."""
-    path = Path(uri.removeprefix("sqlite:///"))
-    is_made = path.is_file() and path.stat().st_size > 0 and not lock_of(path).exists()
-    if not uri.startswith("sqlite:///") or is_made or not os.access(path.parent, os.W_OK):
-        yield
-        return
-    with FileLock(lock_of(path)):
-        yield
-    lock_of(path).unlink(missing_ok=True)
-
-
-def lock_of(path: Path) -> Path:
-    """The lock file beside a database that is being made."""
-    return path.with_name(f"{path.name}.lock")
+    client = client_of(uri)
+    return Store(client, experiment_of(client, uri, experiment))
 
 
 def experiment_of(client: "MlflowClient", uri: str, name: str) -> str:
@@ -97,46 +80,66 @@ def experiment_of(client: "MlflowClient", uri: str, name: str) -> str:
 
 
 def client_of(uri: str) -> "MlflowClient":
-    """MLflow's client of the store at `uri`. Raises InputError where it cannot be written or reached, at once: MLflow
-    itself would try for minutes."""
+    """MLflow's client of the store at `uri`, an SQLite file being made where it is missing.
+
+    Raises InputError where it cannot be written or reached.
+    """
     uri = absolute(uri)
-    require_reachable(uri)
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # by itself it would try for minutes; see `patiently`
     import mlflow
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)  # they tell each step of a new database's making
-    mlflow.set_tracking_uri(uri)
     try:
+        if uri.startswith(SQLITE):
+            make_database(Path(uri.removeprefix(SQLITE)))
+        require_reachable(uri)
+        mlflow.set_tracking_uri(uri)
         return MlflowClient(uri)
-    except MlflowException as error:
-        raise InputError(f"tracking.uri={uri}: {one_line(error)}") from error
+    except (MlflowException, OSError, sqlite3.Error) as error:
+        raise InputError(f"tracking.uri={uri}: cannot be written or reached ({one_line(error)})") from error
+
+
+def make_database(path: Path) -> None:
+    """Make MLflow's SQLite file where there is none.
+
+    Two processes that make its tables at once would crash, and one that is killed while at it leaves half of them: so
+    it is made by one, under another name, and then put in its place.
+    """
+    if path.exists() or not path.parent.is_dir():
+        return
+    from mlflow import MlflowClient
+
+    lock = path.with_name(f"{path.name}.lock")
+    with FileLock(lock):
+        if not path.exists():
+            new = path.with_name(f"{path.name}.new")
+            new.unlink(missing_ok=True)
+            MlflowClient(f"{SQLITE}{new}").search_experiments(max_results=1)
+            new.rename(path)
+    lock.unlink(missing_ok=True)
 
 
 def absolute(uri: str) -> str:
     """The tracking URI, with the path of an SQLite file made absolute: MLflow keeps what it opened by its URI."""
-    if not uri.startswith("sqlite:///"):
-        return uri
-    return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).absolute()}"
+    return f"{SQLITE}{Path(uri.removeprefix(SQLITE)).absolute()}" if uri.startswith(SQLITE) else uri
 
 
 def require_reachable(uri: str) -> None:
-    """Raise InputError where the tracking store at `uri` cannot be written (an SQLite file) or reached (a server)."""
-    try:
-        if uri.startswith("sqlite:///"):
-            connection = sqlite3.connect(uri.removeprefix("sqlite:///"), timeout=20)
+    """Raise OSError or sqlite3.Error where the store at `uri` cannot be written (a file) or reached (a server)."""
+    if uri.startswith(SQLITE):
+        with closing(sqlite3.connect(uri.removeprefix(SQLITE), timeout=60)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")  # readers, as the UI, and writers do not wait for each other
             connection.execute("BEGIN IMMEDIATE")
-            connection.close()
-        elif uri.startswith(("http://", "https://")):
-            import requests
+    elif uri.startswith(("http://", "https://")):
+        import requests
 
-            requests.get(f"{uri.rstrip('/')}/health", timeout=10).raise_for_status()
-    except (sqlite3.Error, OSError) as error:
-        raise InputError(f"tracking.uri={uri}: cannot be written or reached ({error})") from error
+        requests.get(f"{uri.rstrip('/')}/health", timeout=10).raise_for_status()
 
 
 class Run:

@@ -23,6 +23,9 @@ def of_sweep(there: Store, run: Run) -> int:
     if len(cells):
         by = told_apart_by(there, run.id, cells)
         cells = cells.fillna(dict.fromkeys(by, ""))  # a key of one option of a group, which the others do not have
+        if cells.duplicated(by).any():  # they differ in what is no setting of a network, as in their diagnosis
+            by = [*by, "cell"]
+            cells["cell"] = range(len(cells))
         of_cells = rates.of_counts(cells, by)
         print(text(of_cells, by, "simple"))
         counts = cells[list(OUTCOMES)].sum()

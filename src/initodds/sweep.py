@@ -3,6 +3,7 @@
 MLflow and the plotting libraries take seconds to import, and `initodds --help` needs none: they are imported late.
 """
 
+import json
 import os
 import signal
 import sys
@@ -23,11 +24,28 @@ if TYPE_CHECKING:
 
 SWEEP = "INITODDS_SWEEP"
 """Environment variable with the run id of the sweep whose jobs this process and its children run."""
+SWEEPER = "INITODDS_SWEEPER"
+"""... and with the process that the user has started it in, as `store.writer` has it."""
 
 
 def current() -> str | None:
     """The run id of the sweep that this process runs jobs of, or None."""
     return os.environ.get(SWEEP)
+
+
+def begin(sweep: str) -> None:
+    """Let the jobs of this process and its children belong to the sweep with this run id."""
+    from initodds import store
+
+    os.environ[SWEEP], os.environ[SWEEPER] = sweep, json.dumps(store.writer())
+
+
+def sweeper_is_gone() -> bool:
+    """Whether the sweep's own process was on this host and has been killed."""
+    from initodds import store
+
+    there, here = json.loads(os.environ[SWEEPER]), store.writer()
+    return there["host"] == here["host"] and not store.is_alive(there["process"])
 
 
 def end_on_sigterm() -> None:
@@ -57,6 +75,8 @@ def run_job(composed: DictConfig) -> None:
         if not isinstance(error, InputError):
             traceback.print_exc()
         print(f"initodds: {cell_name(HydraConfig.get().overrides.task)}: {one_line(error)}", file=sys.stderr)
+    if sweeper_is_gone():
+        os._exit(1)  # a worker would wait for more work for minutes
 
 
 def run_cell(settings: Settings) -> str:

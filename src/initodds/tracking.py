@@ -35,11 +35,12 @@ def parameters(settings: Settings, choices: dict[str, str]) -> dict[str, Any]:
     """The settings that can change a result, flat, by the keys that the command line has for them.
 
     `choices` has the option that was chosen of each config group; paths, the diagnosis and the tracking are left out.
+    The init's class is there, since a user's own may stand in the place of the option's.
     """
     groups = {name: choices[name] for name in ("data", "network", "init", "engine") if name in choices}
     left_out: Any = {"tracking": True, "diagnosis": True, "data": {"load", "root"}}
     leaves = pd.json_normalize(settings.model_dump(exclude=left_out)).iloc[0]
-    return {**groups, **{key: value for key, value in leaves.items() if not key.endswith("_target_")}}
+    return {**groups, **{key: value for key, value in leaves.items() if key != "engine._target_"}}
 
 
 def portable(settings: Settings) -> dict[str, Any]:

@@ -1,0 +1,187 @@
+"""Was it a local minimum? Sweeps, results.csv, summary.md and the figures.
+
+python experiments/03-local-minimum/study.py            everything; full MNIST in INITODDS_DATA, or downloaded
+python experiments/03-local-minimum/study.py analyse    the summary and the figures from the committed results
+"""
+
+import sys
+from pathlib import Path
+
+import initodds  # noqa: F401  settles BLAS before NumPy loads
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+import pandas as pd
+from studies import rate, read_results, sweep, write_results
+from tabulate import tabulate
+
+from initodds import figures
+from initodds.diagnosis import CAUSES, NEGLIGIBLE, POINTS
+from initodds.escape import VARIANTS
+
+FOLDER = Path(__file__).parent
+WAYS_OUT = [variant.name for variant in VARIANTS]
+SETTINGS = ["data", "init", "sgd.epochs", "sgd.batch_size", "sgd.learning_rate", "sgd.reduction"]
+MEASURED = [
+    "accuracy",
+    "cost",
+    "dead_classes",
+    "hidden_saturated",
+    "outputs_high",
+    "outputs_low",
+    "cause",
+    "point",
+    "gradient_relative",
+    "gradient_zero",
+    "eigenvalue_least",
+    "eigenvalue_greatest",
+    "curvature_relative",
+    "eigenvalues_near_zero",
+    *(f"escaped_{name}" for name in WAYS_OUT),
+]
+KINDS = ["U[0, 1]", "U[-0.5, 0.5], summed", "N(0, 1), a dead digit", "zeros", "healthy"]
+EXPERIMENTS = ("why/saturated", "why/summed", "why/digit", "why/healthy")
+
+
+def results() -> pd.DataFrame:
+    """The committed results, with the kind of each network; those of N(0, 1) that have no dead digit, and those of the
+    others that are not as their kind is meant, are left out."""
+    frame = read_results(FOLDER).fillna({"cause": "", "point": ""})
+    failed = frame["outcome"] != "converged"
+    is_summed = frame["sgd.reduction"] == "sum"
+    conditions = [
+        (frame["init"] == "unit") & failed,
+        is_summed & (frame["outcome"] == "stuck"),
+        (frame["init"] == "gaussian") & (frame["outcome"] == "partial"),
+        (frame["init"] == "zeros") & failed,
+        (frame["init"] == "half") & ~is_summed & ~failed,
+    ]
+    frame["kind"] = np.select(conditions, KINDS, "")
+    return frame[frame["kind"] != ""]
+
+
+def groups(frame: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """(data, kind, networks) in the order in which they are shown."""
+    return [
+        (data, kind, group)
+        for data in ("mnist_5k", "mnist")
+        for kind in KINDS
+        if len(group := frame[(frame["data"] == data) & (frame["kind"] == kind)])
+    ]
+
+
+def shares(frame: pd.DataFrame, column: str, values: tuple[str, ...]) -> str:
+    """A row for each data set and kind: of the networks, how many have each value of a column."""
+    rows = []
+    for data, kind, group in groups(frame):
+        row = {"data": data, "kind": kind, "n": len(group)}
+        for value in values:
+            if (frame[column] == value).any():
+                row[value] = rate(group[column] == value)
+        rows.append(row)
+    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+
+
+def spectra(frame: pd.DataFrame) -> str:
+    """A row for each data set and kind: medians, with the range of the middle 95 %, of gradient and curvature."""
+    rows = []
+    for data, kind, group in groups(frame):
+        row = {"data": data, "kind": kind}
+        for name in ("gradient_relative", "curvature_relative", "eigenvalue_least", "eigenvalue_greatest"):
+            low, middle, high = np.nanquantile(group[name], [0.025, 0.5, 0.975])
+            row[name] = f"{middle:.1e} [{low:.1e}, {high:.1e}]"
+        row["near zero, median"] = f"{100 * group['eigenvalues_near_zero'].median():.1f} %"
+        row["gradient exactly 0, median"] = f"{100 * group['gradient_zero'].median():.1f} %"
+        rows.append(row)
+    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+
+
+def escapes(frame: pd.DataFrame) -> str:
+    """A row for each data set and kind: of the networks, how many have a better outcome after each way out."""
+    rows = []
+    for data, kind, group in groups(frame):
+        tried = group.dropna(subset=[f"escaped_{name}" for name in WAYS_OUT])
+        if len(tried):
+            of_variant = {name: rate(tried[f"escaped_{name}"] == 1) for name in WAYS_OUT}
+            rows.append({"data": data, "kind": kind, **of_variant})
+    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+
+
+def clearly_minimum(frame: pd.DataFrame) -> str:
+    """How many of the networks that did not converge sit on a local minimum, as far as the curvature tells."""
+    failed = frame[frame["kind"] != "healthy"]
+    return "\n".join(
+        [
+            f"- of all that did not converge: {rate(failed['point'] == 'minimum')} on a minimum,"
+            f" {rate(failed['point'] == 'flat')} on a plateau",
+            *(
+                f"- of {kind}, both data sets: {rate(group['point'] == 'minimum')} on a minimum,"
+                f" {rate(group['point'] == 'flat')} on a plateau"
+                for kind, group in failed.groupby("kind", sort=False)
+            ),
+        ]
+    )
+
+
+def summary() -> str:
+    """summary.md, from the committed results: every number that the README quotes."""
+    frame = results()
+    sizes = ", ".join(f"{len(group)} {kind} on {data}" for data, kind, group in groups(frame))
+    return f"""# Summary of results.csv
+
+Printed by study.py. Networks 784-30-10 of logistic units, quadratic cost, rate 3.0: {sizes}.
+Rates as count/n, percent, [95 % Wilson interval]. Gradient and curvature (the size of the largest eigenvalue) are
+shares of a fresh network's; under {NEGLIGIBLE} they are negligible. Medians with the range of the middle 95 %.
+
+## Is it a minimum?
+
+{clearly_minimum(frame)}
+
+## What kind of point
+
+{shares(frame, "point", POINTS)}
+
+## What is wrong
+
+{shares(frame, "cause", CAUSES)}
+
+## Gradient and curvature
+
+{spectra(frame)}
+
+## Who gets out
+
+{escapes(frame)}
+"""
+
+
+def draw(frame: pd.DataFrame) -> None:
+    """points.png: each network by its gradient and its curvature; escapes.png: who gets out, and how."""
+    figure, axes = figures.panels(2, 12, 4.6)
+    for data, ax in zip(("mnist_5k", "mnist"), axes, strict=True):
+        figures.point_map(frame[frame["data"] == data], KINDS, NEGLIGIBLE, ax)
+        ax.set_title(data)
+    figure.savefig(FOLDER / "points.png")
+    figure, axes = figures.panels(2, 12, 4)
+    for data, ax in zip(("mnist_5k", "mnist"), axes, strict=True):
+        figures.escape_dots(frame[frame["data"] == data], KINDS[:-1], WAYS_OUT, ax)
+        ax.set_title(data)
+    axes[1].set_yticklabels([])
+    axes[0].get_legend().remove()
+    figure.savefig(FOLDER / "escapes.png")
+
+
+def main() -> None:
+    if sys.argv[1:] != ["analyse"]:
+        sweep(FOLDER, *EXPERIMENTS)
+        sweep(FOLDER, *EXPERIMENTS, overrides=["data=mnist", "sgd.epochs=1"])
+        write_results(FOLDER, SETTINGS, MEASURED)
+    text = summary()
+    (FOLDER / "summary.md").write_text(text)
+    print(text)
+    draw(results())
+
+
+if __name__ == "__main__":
+    main()
