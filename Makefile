@@ -7,7 +7,8 @@ help: ## list the targets
 sweep: .venv/ready ## the quickstart: 24 cells of 32 networks, about a minute; prints the table of rates
 	@$(BIN)/initodds experiment=quickstart
 
-ui: .venv/ready ## open the MLflow UI on what was swept, at http://127.0.0.1:5000
+ui: .venv/ready ## serve the MLflow UI on what was swept
+	@echo "Open http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning"
 	@$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
 
 test: .venv/ready ## lint, types and tests; with INITODDS_DATA set, those on full MNIST too
@@ -18,7 +19,7 @@ test: .venv/ready ## lint, types and tests; with INITODDS_DATA set, those on ful
 
 lock: .venv/ready ## pin requirements.lock anew from pyproject.toml
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras --no-emit-index-url \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev --no-emit-index-url \
 		--no-emit-find-links --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
 
 .venv/ready: requirements.lock pyproject.toml

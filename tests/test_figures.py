@@ -122,6 +122,29 @@ def test_survival_curves_rise_to_the_share_that_reached():
     assert last == {"a": 1.0, "b": 0.25}
 
 
+def test_a_network_stands_at_its_gradient_and_curvature():
+    frame = pd.DataFrame({"kind": ["a", "a", "b"], "gradient_relative": [1e-5, 0.0, 0.5],
+                          "curvature_relative": [1e-4, 1e-3, 1.0]})  # fmt: skip
+    _, (ax,) = figures.panels(1, 5, 4)
+    figures.point_map(frame, ["a", "b"], 0.01, ax)
+    first, second = [
+        part for part in ax.collections if len(part.get_offsets()) and part.get_label().startswith(("a", "b"))
+    ]
+    np.testing.assert_allclose(first.get_offsets(), [[1e-5, 1e-4], [1e-20, 1e-3]])
+    np.testing.assert_allclose(second.get_offsets(), [[0.5, 1.0]])
+    assert first.get_label() == "a (n = 2)"
+
+
+def test_who_got_out_stands_at_its_rate_with_the_interval():
+    frame = pd.DataFrame({"kind": ["a"] * 4 + ["b"], "escaped_noise": [1.0, 1.0, 0.0, 1.0, np.nan]})
+    _, (ax,) = figures.panels(1, 5, 4)
+    figures.escape_dots(frame, ["a", "b"], ["noise"], ax)
+    (dot,) = [line for line in ax.get_lines() if len(line.get_xdata())]
+    assert dot.get_xdata()[0] == 0.75
+    (segments,) = [part.get_segments() for part in ax.collections]
+    np.testing.assert_allclose(segments[0][:, 0], rates.interval(3, 4))
+
+
 def test_costs_stand_beside_the_levels_that_theory_has():
     # 0.5 + 0.4 j, by counting: j high outputs are each wrong for nine classes of ten, ten - j low ones for one of ten.
     by_hand = [np.mean([0.5 * sum(abs((k < j) - (k == c)) for k in range(10)) for c in range(10)]) for j in range(11)]

@@ -41,12 +41,7 @@ def diagnose_run(store: Store, run_id: str, data_root: str | None) -> Diagnosis:
     run = run_of(store, run_id)
     is_replicate = run.data.tags.get("level") == "replicate"
     cell_id = run.data.tags["mlflow.parentRunId"] if is_replicate else run_id
-    arrays = tracking.read_arrays(store, cell_id, tracking.WEIGHTS)
-    if arrays is not None and is_replicate:
-        chosen = arrays["replicates"] == int(run.data.params["replicate"])
-        arrays = {name: array[chosen] for name, array in arrays.items()}
-    if arrays is None or not len(arrays["replicates"]):
-        raise InputError(f"RUN_ID={run_id}: its weights were not kept; diagnosis.keep_weights says whose are")
+    arrays = weights_of(store, cell_id, int(run.data.params["replicate"]) if is_replicate else None)
     settings, data_sha256 = read_settings(store, cell_id, data_root)
     data = config.dataset(settings)
     if data.sha256 != data_sha256:
@@ -69,6 +64,24 @@ def diagnose_run(store: Store, run_id: str, data_root: str | None) -> Diagnosis:
     )
 
 
+def weights_of(store: Store, cell_id: str, replicate: int | None) -> dict[str, np.ndarray]:
+    """The arrays of a cell's `records.weights_arrays`, of one replicate or of all that it has.
+
+    Raises InputError where they were not kept.
+    """
+    not_kept = "its weights were not kept; diagnosis.keep_weights says whose are"
+    try:
+        arrays = tracking.read_arrays(store, cell_id, tracking.WEIGHTS)
+    except InputError as error:
+        raise InputError(f"RUN_ID={cell_id}: {not_kept}") from error
+    if replicate is None:
+        return arrays
+    chosen = arrays["replicates"] == replicate
+    if not chosen.any():
+        raise InputError(f"RUN_ID: replicate {replicate}: {not_kept}")
+    return {name: array[chosen] for name, array in arrays.items()}
+
+
 def run_of(store: Store, run_id: str) -> Any:
     """The run of a cell or a replicate. Raises InputError where there is none of this id."""
     from mlflow.exceptions import MlflowException
@@ -86,10 +99,7 @@ def run_of(store: Store, run_id: str) -> Any:
 
 def read_settings(store: Store, cell_id: str, data_root: str | None) -> tuple[Settings, str]:
     """A cell's settings and the SHA-256 of its data, with the folder of the data as it is here."""
-    content = tracking.artifact(store, cell_id, tracking.SETTINGS)
-    if content is None:
-        raise InputError(f"RUN_ID={cell_id}: its artifact {tracking.SETTINGS} is missing")
-    plain = json.loads(content)
+    plain = json.loads(tracking.artifact(store, cell_id, tracking.SETTINGS))
     sha256 = plain.pop("data_sha256")
     for part in (plain["data"], plain["data"]["load"]):
         part |= {"root": data_root} if "root" in part else {}

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from initodds.outcomes import OUTCOMES
+from initodds.rates import interval
 
 # Okabe and Ito's colours, told apart with any kind of colour vision, and by their lightness in print.
 COLOURS = dict(zip(OUTCOMES, ("#009E73", "#56B4E9", "#E69F00", "#D55E00", "#000000"), strict=True))
@@ -212,6 +213,52 @@ def final_costs(frame: pd.DataFrame, ax: Axes, best_constant_cost: float = 0.45,
     ax.set(xlabel="final test cost", ylabel="networks")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize="small")
     sns.despine(ax=ax)
+    return ax
+
+
+def point_map(frame: pd.DataFrame, kinds: list[str], negligible: float, ax: Axes) -> Axes:
+    """Where networks came to rest: the norm of the gradient across, the size of the largest curvature upwards.
+
+    frame: one row a network, columns kind, gradient_relative and curvature_relative, shares of a fresh network's.
+    kinds: in the order of the legend.  negligible: the share under which both count as nothing; under it in both lies
+    the plateau, which is shaded. Values under 1e-20 stand at the edge.
+    """
+    least = 1e-20
+    ax.axvspan(least / 10, negligible, ymax=1, color="0.95", zorder=0)
+    ax.fill_between([least / 10, negligible], least / 10, negligible, color="0.88", zorder=0)
+    for kind, colour, marker in zip(kinds, sns.color_palette("viridis", len(kinds)), "osD^v", strict=False):
+        of_kind = frame[frame["kind"] == kind]
+        at = of_kind["gradient_relative"].clip(lower=least), of_kind["curvature_relative"].clip(lower=least)
+        ax.scatter(*at, color=colour, marker=marker, s=14, alpha=0.7, linewidth=0, label=f"{kind} (n = {len(of_kind)})")
+    ax.set(xscale="log", yscale="log", xlim=(least / 3, 3), ylim=(least / 3, 3))
+    ax.set(xlabel="gradient, as a share of a fresh network's", ylabel="largest curvature, likewise")
+    ax.annotate("plateau", (negligible, negligible), xytext=(-6, -6), textcoords="offset points", ha="right", va="top")
+    ax.legend(frameon=False, fontsize="small", loc="upper left")
+    sns.despine(ax=ax)
+    return ax
+
+
+def escape_dots(frame: pd.DataFrame, kinds: list[str], ways_out: list[str], ax: Axes) -> Axes:
+    """Of each kind of network, the share that got out by each way, with its 95 % interval.
+
+    frame: one row a network, columns kind and escaped_... (1 or 0, NaN where it was not tried) for each of `ways_out`.
+    """
+    step = 0.7 / len(ways_out)
+    for place, (way, colour) in enumerate(zip(ways_out, sns.color_palette("viridis", len(ways_out)), strict=True)):
+        for row, kind in enumerate(kinds):
+            out = frame.loc[frame["kind"] == kind, f"escaped_{way}"].dropna()
+            if len(out):
+                low, high = interval(out.sum(), len(out))
+                at = len(kinds) - 1 - row + 0.35 - place * step
+                ax.hlines(at, low, high, color=colour, linewidth=2.5)
+                ax.plot(out.mean(), at, "o", color=colour, markeredgecolor="black", markersize=5)
+        ax.plot([], [], "o", color=colour, label=way)
+    ax.set_yticks(range(len(kinds)), kinds[::-1])
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.6, len(kinds) - 0.4), xlabel="share that got out, with 95 % interval")
+    ax.grid(axis="x", alpha=0.3)
+    ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    sns.despine(ax=ax, left=True)
+    ax.tick_params(axis="y", length=0)
     return ax
 
 

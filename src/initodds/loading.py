@@ -76,8 +76,6 @@ def load_curves(
     frames = []
     for run in cells:
         history = tracking.read_arrays(store, run.info.run_id, tracking.HISTORY)
-        if history is None:
-            raise InputError(f"run {run.info.run_id}: its artifact {tracking.HISTORY} is missing")
         frame = records.checkpoints_frame(history, history["replicates"])
         frames.append(frame.assign(cell=run.data.tags["fingerprint"]))
     return pd.concat(frames, ignore_index=True)[["cell", "replicate", "step", *records.CURVES]]

@@ -19,11 +19,11 @@ import pandas as pd
 from initodds import figures, outcomes, rates, records
 from initodds.cell import Cell
 from initodds.config import Settings
-from initodds.errors import InputError
+from initodds.errors import InputError, one_line
 from initodds.explanation import summarize
 from initodds.outcomes import OUTCOMES
 from initodds.records import CHECKPOINTS, CURVES, WORDS
-from initodds.store import Run, Store, now, open_run, search
+from initodds.store import Run, Store, now, open_run, search, store_errors
 
 Array = np.ndarray
 
@@ -149,6 +149,8 @@ def description(cell: Cell, table: pd.DataFrame) -> str:
         f"**{in_words(outcome)}** of {n} networks {'-'.join(map(str, cell.network.sizes))} on {cell.data.name}.",
         "",
     ]
+    if cell.diagnosis is not None:
+        lines += [summarize(cell.diagnosis), ""]
     for row in table[table["count"] > 0].itertuples():
         where = outcome == row.outcome
         accuracy = 100 * np.median(history.accuracy[-1, where])
@@ -157,13 +159,11 @@ def description(cell: Cell, table: pd.DataFrame) -> str:
             f"- {row.outcome}: {row.count} of {n}, {100 * row.rate:.0f} % (95 % interval {100 * row.low:.0f} to"
             f" {100 * row.high:.0f} %); median test accuracy {accuracy:.1f} %, median cost {cost:.3f}."
         )
+    for name, out in cell.escaped.items():
+        count = int(out.sum())
+        lines.append(f"- escape by {name}: {rates.in_words(count, len(out), *rates.interval(count, len(out)))}")
     if (outcome == "stuck").any():
         lines += ["", f"The best answer that ignores the image would cost {cell.best_constant_cost:.3f}."]
-    if cell.diagnosis is not None:
-        lines += ["", "Why:", "", summarize(cell.diagnosis)]
-    for name, out in cell.escaped.items():
-        count, n = int(out.sum()), len(out)
-        lines.append(f"- escape by {name}: {rates.in_words(count, n, *rates.interval(count, n))} of {n}")
     return "\n".join(lines)
 
 
@@ -250,15 +250,13 @@ def children(store: Store, parent: str, level: str) -> list[Any]:
     return search(store, f"tags.`mlflow.parentRunId` = '{parent}' and tags.level = '{level}'")
 
 
-def artifact(store: Store, run_id: str, name: str) -> bytes | None:
-    """The content of a run's artifact; None where it has none of that name."""
-    from mlflow.exceptions import MlflowException
-
+def artifact(store: Store, run_id: str, name: str) -> bytes:
+    """The content of a run's artifact. Raises InputError where it has none of that name, or it cannot be read."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             return Path(store.client.download_artifacts(run_id, name, folder)).read_bytes()
-        except (OSError, MlflowException):
-            return None
+        except store_errors() as error:
+            raise InputError(f"run {run_id}: its artifact {name} cannot be read ({one_line(error)[:200]})") from error
 
 
 def read_replicates(store: Store, run_id: str) -> pd.DataFrame:
@@ -266,16 +264,10 @@ def read_replicates(store: Store, run_id: str) -> pd.DataFrame:
 
     Raises InputError where the cell does not have it.
     """
-    content = artifact(store, run_id, REPLICATES)
-    if content is None:
-        raise InputError(f"run {run_id}: its artifact {REPLICATES} is missing")
-    return pd.read_parquet(io.BytesIO(content))
+    return pd.read_parquet(io.BytesIO(artifact(store, run_id, REPLICATES)))
 
 
-def read_arrays(store: Store, run_id: str, name: str) -> dict[str, Array] | None:
-    """The arrays of a cell's artifact `HISTORY` or `WEIGHTS`; None where it has none."""
-    content = artifact(store, run_id, name)
-    if content is None:
-        return None
-    with np.load(io.BytesIO(content)) as arrays:
+def read_arrays(store: Store, run_id: str, name: str) -> dict[str, Array]:
+    """The arrays of a cell's artifact `HISTORY` or `WEIGHTS`. Raises InputError where it does not have it."""
+    with np.load(io.BytesIO(artifact(store, run_id, name))) as arrays:
         return dict(arrays)
