@@ -97,14 +97,16 @@ def text_of(browser: WebDriver) -> str:
 
 def keep_picture(browser: WebDriver, name: str) -> None:
     if target := os.environ.get("INITODDS_SCREENSHOTS"):
-        time.sleep(2)  # for what moves to come to rest
+        for button in browser.find_elements(By.CSS_SELECTOR, "aside button[aria-label='Close'], [aria-label='Close']"):
+            browser.execute_script("arguments[0].click()", button)
+        time.sleep(3)  # for what moves to come to rest
         browser.save_screenshot(f"{target}/{name}.png")
 
 
 def names(browser: WebDriver) -> list[str]:
     """The runs in the list, from top to bottom."""
-    links = browser.find_elements(By.CSS_SELECTOR, "a[href*='/runs/']")
-    return [link.text for link in links if link.text]
+    links = [link for link in browser.find_elements(By.CSS_SELECTOR, "a[href*='/runs/']") if link.text]
+    return [link.text for link in sorted(links, key=lambda link: link.location["y"])]
 
 
 def cell_run(folder: Path, init: str):
@@ -131,8 +133,8 @@ def test_the_list_shows_sweep_cells_and_replicates(browser: WebDriver, address: 
         for rate in ("0.3", "3.0")
     )
     expand(browser, cells[0])
-    listed = seen(browser, lambda window: len(names(window)) == 9 and names(window))
-    assert sorted(listed[2:6]) == [f"replicate {number}" for number in range(4)]
+    seen(browser, lambda window: len(names(window)) == 9)
+    assert sorted(names(browser)[2:6]) == [f"replicate {number}" for number in range(4)]
     keep_picture(browser, "list")
 
 
