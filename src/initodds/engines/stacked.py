@@ -1,14 +1,19 @@
 """The default engine: R networks at once, and no array the size of the weights but the weights themselves."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg.blas import get_blas_funcs
 
 from initodds.engines import Reduction
+from initodds.engines.lit import LitPixels
 from initodds.network import Buffers, Layer, Network, Stack, flat
 
 Array = np.ndarray
+
+# Up to this batch size the first layer is done with the lit pixels alone, if at most this share of the pixels is lit.
+FEW, SPARSE = 4, 0.4
 
 
 class Stacked:
@@ -38,16 +43,30 @@ class Stacked:
 
     def step(self, rows: Array) -> None:
         x, targets, buffers = self.batch(len(rows))
-        np.take(self.x, rows, axis=0, out=x, mode="clip")
         np.take(self.targets, rows, axis=0, out=targets, mode="clip")
-        self.part.forward(x, buffers)
+        pixels = self.lit_pixels if len(rows) <= FEW else None
+        if pixels:
+            pixels.forward(rows, self.part.weights[0], out=flat(buffers.activations[0]))
+            self.part.onward(buffers)
+        else:
+            np.take(self.x, rows, axis=0, out=x, mode="clip")
+            self.part.forward(x, buffers)
         rates = self.rates / len(rows) if self.reduction == "mean" else self.rates
         errors = self.part.backward(targets, buffers, -rates)
-        self.accumulate(x, flat(errors[0]))
+        if pixels:
+            pixels.accumulate(rows, flat(errors[0]), self.part.weights[0])
+        else:
+            self.accumulate(x, flat(errors[0]))
         for layer, error in enumerate(errors[1:], start=1):
             self.part.weights[layer] += buffers.activations[layer - 1].transpose(0, 2, 1) @ error
         for biases, error in zip(self.part.biases, errors, strict=True):
             biases += error.sum(axis=1, keepdims=True)
+
+    @cached_property
+    def lit_pixels(self) -> LitPixels | None:
+        """The lit pixels of each image, where there are few of them."""
+        is_sparse = np.count_nonzero(self.x) <= SPARSE * self.x.size
+        return LitPixels(self.x) if is_sparse and np.isrealobj(self.x) else None
 
     def accumulate(self, x: Array, errors: Array) -> None:
         """Add x^T errors to the first layer's weights, in place: BLAS's gemm does it in one pass over them.

@@ -1,0 +1,311 @@
+"""How fast is every way to train many small networks? One thread, one contender after another, interleaved.
+
+python experiments/04-speed/benchmark.py            everything, about fifteen minutes; full MNIST in INITODDS_DATA
+python experiments/04-speed/benchmark.py analyse    the summary from the committed results
+python experiments/04-speed/benchmark.py quick      one round of R = 32 only, printed and not kept
+
+The peers are the extra [peers]; one that is not installed is left out, by name.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import initodds  # settles BLAS before NumPy loads
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import numpy as np
+import pandas as pd
+from contenders import CONTENDERS
+from tabulate import tabulate
+from threadpoolctl import threadpool_limits
+
+from initodds import blas, cell, datasets
+from initodds.initializers import Uniform
+from initodds.network import Network
+
+FOLDER = Path(__file__).parent
+NETWORK = Network((784, 30, 10))
+EXAMPLES, LIT = 50_000, 717
+BATCHES, STACKS, ROUNDS = (1, 10, 32, 100, 1000), (1, 8, 32, 64), 5
+SECONDS = 0.5
+"""How long one measurement takes, about."""
+# Multiplications and additions of an epoch of one network, without the pixels that no image lights: forward and update
+# of the first layer; forward, update and back of the second.
+OPERATIONS = EXAMPLES * 2 * (2 * LIT * 30 + 3 * 30 * 10)
+TARGETS = {1: (3.0, None), 10: (2.5, 45), 32: (2.0, 65), 100: (1.5, 80), 1000: (1.2, 80)}
+"""By batch size: the ratio to the best peer, and the share of the sgemm peak in percent, that we want, at R = 32."""
+
+
+def measure(name: str, settings: list[tuple[int, int, str]]) -> list[dict]:
+    """Network-epochs a second of one contender, in this process, at each (batch, R, dtype)."""
+    os.sched_setaffinity(0, {os.cpu_count() - 1})
+    data = datasets.mnist(os.environ.get("INITODDS_DATA"))
+    targets = np.eye(10, dtype=np.float32)[data.train.labels]
+    contender = CONTENDERS[name][0]
+    order = np.random.default_rng(0).permutation(EXAMPLES)
+    result = []
+    with threadpool_limits(1):
+        for batch, count, dtype in settings:
+            layers = [cell.draw(Uniform(-0.5, 0.5), NETWORK, 0, r) for r in range(count)]
+            begin = time.perf_counter()
+            made = contender(layers, data.train.x, targets, batch, dtype)
+            made.steps(order[: 2 * batch].reshape(2, batch))
+            first = time.perf_counter() - begin
+            steps = enough_steps(made, order, batch)
+            rows = order[: steps * batch].reshape(steps, batch)
+            made.steps(rows)  # warm, and compiled for this many steps
+            begin = time.perf_counter()
+            made.steps(rows)
+            seconds = time.perf_counter() - begin
+            rate = count * steps * batch / EXAMPLES / seconds
+            result.append({"contender": name, "batch": batch, "R": count, "dtype": dtype, "rate": rate, "first": first})
+    return result
+
+
+def enough_steps(made, order: np.ndarray, batch: int) -> int:
+    """So many steps that they take about `SECONDS`; at most an epoch's."""
+    steps, most = 2, EXAMPLES // batch
+    while True:
+        rows = order[: steps * batch].reshape(steps, batch)
+        made.steps(rows)
+        begin = time.perf_counter()
+        made.steps(rows)
+        seconds = time.perf_counter() - begin
+        if seconds > SECONDS / 4 or steps == most:
+            return min(most, max(2, round(steps * SECONDS / seconds)))
+        steps = min(most, 4 * steps)
+
+
+def limits() -> list[dict]:
+    """What this thread can do at most: GFLOP/s of a large matrix product, GB/s of a large copy."""
+    os.sched_setaffinity(0, {os.cpu_count() - 1})
+    result = []
+    with threadpool_limits(1):
+        for dtype in ("float32", "float64"):
+            a = np.random.default_rng(0).random((1536, 1536)).astype(dtype)
+            flops = 2 * 1536**3 / best_of(lambda a=a: a @ a)
+            result.append({"contender": "gemm peak, GFLOP/s", "dtype": dtype, "rate": flops / 1e9})
+        source = np.ones(50_000_000, np.float32)
+        target = np.empty_like(source)
+        bandwidth = 2 * source.nbytes / best_of(lambda: np.copyto(target, source)) / 1e9
+        result.append({"contender": "memory, GB/s", "dtype": "float32", "rate": bandwidth})
+    return result
+
+
+def best_of(action) -> float:
+    """Seconds of the fastest of ten."""
+    times = []
+    for _ in range(10):
+        begin = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - begin)
+    return min(times)
+
+
+def accuracies(name: str) -> list[dict]:
+    """Test accuracies of eight networks after an epoch at batch size 10, which must be the same for all."""
+    data = datasets.mnist(os.environ.get("INITODDS_DATA"))
+    layers = [cell.draw(Uniform(-0.5, 0.5), NETWORK, 0, r) for r in range(8)]
+    count = 2 if CONTENDERS[name][0].one_by_one else 8
+    targets = np.eye(10, dtype=np.float32)[data.train.labels]
+    made = CONTENDERS[name][0](layers[:count], data.train.x, targets, 10, "float32")
+    made.steps(np.random.default_rng(0).permutation(EXAMPLES).reshape(-1, 10))
+    found = []
+    for (w1, b1), (w2, b2) in made.layers():
+        hidden = 1 / (1 + np.exp(-(data.test.x @ w1 + b1)))
+        found.append(float(((hidden @ w2 + b2).argmax(axis=1) == data.test.labels).mean()))
+    return [{"contender": name, "accuracies": found}]
+
+
+def in_process(task: str, *arguments: object) -> list[dict]:
+    """What a task prints as JSON, run in a process of its own, on one thread of everything."""
+    threads = dict.fromkeys((*blas.THREAD_VARIABLES, "NUMEXPR_NUM_THREADS"), "1")
+    flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    environment = {**os.environ, **threads, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, __file__, task, json.dumps(arguments)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def settings_of(name: str, stacks: tuple[int, ...]) -> list[tuple[int, int, str]]:
+    """What a contender is measured at: those that train one network after another only at R = 1."""
+    counts = (1,) if CONTENDERS[name][0].one_by_one else stacks
+    many = [(batch, count, "float32") for count in counts for batch in BATCHES]
+    return [*many, *((10, count, "float64") for count in counts)]
+
+
+def installed() -> dict[str, str]:
+    """Package versions of the contenders that can be measured here, by name; says which cannot."""
+    there = {name: package for name, (_, package) in CONTENDERS.items() if find_spec(package)}
+    for name in CONTENDERS.keys() - there.keys():
+        print(f"left out: {name} ({CONTENDERS[name][1]} is not installed)", file=sys.stderr)
+    names = {"sklearn": "scikit-learn"}
+    return {name: f"{package} {version(names.get(package, package))}" for name, package in there.items()}
+
+
+def run(stacks: tuple[int, ...], rounds: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Measurements, one row each, and the accuracies of the contenders."""
+    contenders = list(installed())
+    rows: list[dict] = []
+    for number in range(rounds):
+        for name in contenders:
+            begin = time.perf_counter()
+            rows += [{**row, "round": number} for row in in_process("measure", name, settings_of(name, stacks))]
+            print(f"round {number + 1}/{rounds}: {name}, {time.perf_counter() - begin:.0f} s", file=sys.stderr)
+        rows += [{**row, "round": number} for row in in_process("limits")]
+    checks = [row for name in contenders for row in in_process("accuracies", name)]
+    return pd.DataFrame(rows), pd.DataFrame(checks)
+
+
+def summary(frame: pd.DataFrame, checks: pd.DataFrame, about: str) -> str:
+    """summary.md: medians over the rounds."""
+    medians = frame.groupby(["contender", "batch", "R", "dtype"], sort=False)["rate"].median().reset_index()
+    limit = frame[frame["batch"].isna()].groupby(["contender", "dtype"])["rate"].median()
+    return f"""# Summary of results.csv
+
+Printed by benchmark.py. {about}
+Network-epochs a second: 50,000 images through one network 784-30-10, forward, back and update. One thread; medians of
+{frame["round"].nunique()} interleaved rounds. Contenders that train one network after another are measured at R = 1.
+
+The limits of this thread, in the same run: sgemm {limit["gemm peak, GFLOP/s", "float32"]:.0f} GFLOP/s, dgemm
+{limit["gemm peak, GFLOP/s", "float64"]:.0f}, copying {limit["memory, GB/s", "float32"]:.1f} GB/s.
+An epoch of one network is {OPERATIONS / 1e9:.2f} GFLOP.
+
+## Against the targets, R = 32, float32
+
+{against_targets(medians, limit)}
+
+## Network-epochs a second
+
+{speeds(medians)}
+
+## Ours, as a share of the gemm peak
+
+{shares(medians, limit)}
+
+## Seconds to the end of the first two steps
+
+Compilation included, R = 32, batch size 10.
+
+{first_steps(frame)}
+
+## The same networks
+
+Test accuracies after one epoch at batch size 10, from the same weights in the same order.
+
+{accuracy_table(checks)}
+"""
+
+
+def against_targets(medians: pd.DataFrame, limit: pd.Series) -> str:
+    rows = []
+    at = medians[(medians["dtype"] == "float32") & medians["R"].isin([1, 32])]
+    for batch, (ratio, share) in TARGETS.items():
+        of_batch = at[at["batch"] == batch].sort_values("R").drop_duplicates("contender", keep="last")
+        rates = of_batch.set_index("contender")["rate"]
+        ours, peers = rates["initodds"], rates.drop(["initodds", "per-example loop"])
+        reached = 100 * ours * OPERATIONS / 1e9 / limit["gemm peak, GFLOP/s", "float32"]
+        rows.append(
+            {
+                "batch": batch,
+                "ours": f"{ours:.1f}",
+                "best peer": f"{peers.idxmax()} {peers.max():.1f}",
+                "ratio": f"{ours / peers.max():.2f}",
+                "wanted": f">= {ratio}",
+                "of the peak": f"{reached:.0f} %",
+                "wanted ": f">= {share} %" if share else "report",
+                "to the per-example loop": f"{ours / rates['per-example loop']:.0f}",
+            }
+        )
+    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+
+
+def speeds(medians: pd.DataFrame) -> str:
+    """A row a contender and R, a column a batch size; in brackets the ratio of ours to it."""
+    at = {
+        (row.contender, row.R, f"{row.batch:.0f}" + (", float64" if row.dtype == "float64" else "")): row.rate
+        for row in medians.itertuples()
+    }
+    columns = [*(str(batch) for batch in BATCHES), "10, float64"]
+    rows = []
+    for name, count in dict.fromkeys((name, count) for name, count, _ in at):
+        row = {"contender": name, "R": f"{count:.0f}"}
+        for column in columns:
+            rate = at[name, count, column]
+            ours = at["initodds", count, column]
+            row[column] = f"{rate:.2f}" if name == "initodds" else f"{rate:.2f} ({ours / rate:.1f}x)"
+        rows.append(row)
+    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+
+
+def shares(medians: pd.DataFrame, limit: pd.Series) -> str:
+    rows = []
+    ours = medians[medians["contender"] == "initodds"]
+    for (count, dtype), group in ours.groupby(["R", "dtype"], sort=False):
+        peak = limit["gemm peak, GFLOP/s", dtype]
+        row = {"R": f"{count:.0f}", "dtype": dtype}
+        for batch, rate in zip(group["batch"], group["rate"], strict=True):
+            row[f"{batch:.0f}"] = f"{100 * rate * OPERATIONS / 1e9 / peak:.0f} %"
+        rows.append(row)
+    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+
+
+def first_steps(frame: pd.DataFrame) -> str:
+    at = frame[(frame["batch"] == 10) & (frame["R"] == 32) & (frame["dtype"] == "float32")]
+    medians = at.groupby("contender", sort=False)["first"].median()
+    rows = [{"contender": name, "seconds": f"{seconds:.2f}"} for name, seconds in medians.items()]
+    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+
+
+def accuracy_table(checks: pd.DataFrame) -> str:
+    ours = checks.set_index("contender").loc["initodds", "accuracies"]
+    rows = []
+    for row in checks.itertuples():
+        apart = max(abs(a - b) for a, b in zip(row.accuracies, ours, strict=False))
+        note = "another cost, and its own weights" if row.contender == "scikit-learn" else f"{100 * apart:.2f} points"
+        found = ", ".join(f"{100 * a:.2f}" for a in row.accuracies[:2])
+        rows.append({"contender": row.contender, "first two networks, %": found, "largest difference to ours": note})
+        if row.contender != "scikit-learn":
+            assert apart < 0.01, f"{row.contender} has trained other networks: {row.accuracies} against {ours}"
+    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+
+
+def processor() -> str:
+    """The processor's name, as Linux reports it."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
+def main() -> None:
+    tasks = {"measure": measure, "limits": limits, "accuracies": accuracies}
+    task = sys.argv[1] if len(sys.argv) > 1 else "run"
+    if task in tasks:
+        print(json.dumps(tasks[task](*json.loads(sys.argv[2]))))
+        return
+    if task == "quick":
+        frame, checks = run((1, 32), 1)
+        print(summary(frame, checks, "One round."))
+        return
+    if task == "run":
+        frame, checks = run(STACKS, ROUNDS)
+        versions = ", ".join(sorted(set(installed().values())))
+        about = f"Processor: {processor()}; Python {platform.python_version()}, {versions}, BLAS {blas.in_use()}."
+        frame.to_csv(FOLDER / "results.csv", index=False, float_format="%.5g")
+        checks.assign(about=about).to_json(FOLDER / "checks.json", orient="records", indent=1)
+    frame, checks = pd.read_csv(FOLDER / "results.csv"), pd.read_json(FOLDER / "checks.json")
+    text = summary(frame, checks, checks["about"].iloc[0])
+    (FOLDER / "summary.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    assert initodds
+    main()
