@@ -1,12 +1,15 @@
 """What several tests share: small data, composed settings, the command in a folder of its own."""
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 from hydra import compose, initialize_config_dir
 
 import initodds  # noqa: F401  settles BLAS before NumPy loads
@@ -53,3 +56,21 @@ def command(folder: Path, *arguments: str, **environment: str) -> subprocess.Com
         text=True,
         check=False,
     )
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_for_server(address: str) -> None:
+    """Wait until the MLflow server at this address answers."""
+    for _ in range(240):
+        try:
+            if requests.get(f"{address}/health", timeout=1).ok:
+                return
+        except requests.RequestException:
+            time.sleep(0.5)
+    pytest.fail(f"no answer from {address}")

@@ -5,7 +5,6 @@ With INITODDS_SCREENSHOTS=folder, pictures of the pages are kept there.
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,7 +14,6 @@ from typing import TypeVar
 from urllib.parse import quote
 
 import pytest
-import requests
 from selenium import webdriver
 from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
@@ -24,7 +22,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from initodds import loading
 from initodds import store as store_module
-from tests.conftest import command
+from tests.conftest import command, free_port, wait_for_server
 
 pytestmark = pytest.mark.browser
 
@@ -66,18 +64,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(folder: Path) -> Iterator[str]:
     """Of the experiment's page, as `make ui` serves it and says it."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     program = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", "sqlite:///mlflow.db", "--port", str(port)]
     with (folder / "ui.log").open("w") as log:
         process = subprocess.Popen(program, cwd=folder, stdout=log, stderr=log)
-    for _ in range(240):
-        try:
-            if requests.get(f"http://127.0.0.1:{port}/health", timeout=1).ok:
-                break
-        except requests.RequestException:
-            time.sleep(0.5)
+    wait_for_server(f"http://127.0.0.1:{port}")
     yield f"http://127.0.0.1:{port}/#/experiments/1/runs"
     process.terminate()
     process.wait(timeout=30)

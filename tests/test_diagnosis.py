@@ -99,7 +99,7 @@ def test_a_dead_digit_is_named(learned: list[Layer]):
     found = diagnose(dead)
     assert found.cause[0] == "dead_classes"
     assert np.flatnonzero(found.symptoms.recall[0] < 0.05).tolist() == [8]
-    assert "hardly ever names 8 (to one of those its output 8 answers 0.00)" in explanation.explain(found, 0)
+    assert "hardly ever names 8 (to one of those its output 8 answers 0.000)" in explanation.explain(found, 0)
 
 
 def test_a_network_on_its_way_needs_steps():

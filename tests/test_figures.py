@@ -21,7 +21,11 @@ CURVES = pd.DataFrame(
 def test_a_line_a_replicate_in_its_outcomes_colour():
     _, (ax,) = figures.panels(1, 4, 3)
     figures.curves(CURVES, "accuracy", ax)
-    drawn = {to_hex(line.get_color()).upper(): list(line.get_ydata()) for line in ax.get_lines()}
+    drawn = {
+        to_hex(lines.get_color()[0]).upper(): list(lines.get_segments()[0][:, 1])
+        for lines in ax.collections
+        if len(lines.get_segments())
+    }
     assert drawn == {
         figures.COLOURS["converged"]: [0.1, 0.3, 0.9],
         figures.COLOURS["stuck"]: [0.1, 0.1, 0.1],

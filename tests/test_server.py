@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,20 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import requests
 
 from initodds import analysis, loading, unsent
 from initodds import store as store_module
 from initodds.errors import InputError
-from tests.conftest import command
+from tests.conftest import command, free_port, wait_for_server
 
 GRID = ("-m", "data=digits", "network.hidden=[6]", "sgd.epochs=2", "replicates=3", "init=unit,half", "tracking=server")
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def postgresql(program: str) -> str | None:
@@ -68,14 +60,7 @@ def serving(database: str, folder: Path, port: int) -> Iterator[str]:
         program = [sys.executable, "-m", "mlflow", "server", *options, *where]
         process = subprocess.Popen(program, cwd=folder, stdout=log, stderr=log, start_new_session=True)
     address = f"http://127.0.0.1:{port}"
-    for _ in range(240):
-        try:
-            if requests.get(f"{address}/health", timeout=1).ok:
-                break
-        except requests.RequestException:
-            time.sleep(0.5)
-    else:
-        pytest.fail((folder / "log").read_text())
+    wait_for_server(address)
     yield address
     os.killpg(process.pid, signal.SIGTERM)
     process.wait(timeout=30)

@@ -127,10 +127,13 @@ def clearly_minimum(frame: pd.DataFrame) -> str:
 def summary() -> str:
     """summary.md, from the committed results: every number that the README quotes."""
     frame = results()
-    sizes = ", ".join(f"{len(group)} {kind} on {data}" for data, kind, group in groups(frame))
+    sizes = "\n".join(f"- {len(group)} {kind}, on {data}" for data, kind, group in groups(frame))
     return f"""# Summary of results.csv
 
-Printed by study.py. Networks 784-30-10 of logistic units, quadratic cost, rate 3.0: {sizes}.
+Printed by study.py. Networks 784-30-10 of logistic units, quadratic cost, rate 3.0:
+
+{sizes}
+
 Rates as count/n, percent, [95 % Wilson interval]. Gradient and curvature (the size of the largest eigenvalue) are
 shares of a fresh network's; under {NEGLIGIBLE} they are negligible. Medians with the range of the middle 95 %.
 

@@ -77,7 +77,7 @@ def dead_classes(diagnosis: Diagnosis, at: int) -> str:
     """Of a network that does not know some classes: which, what their outputs do, and whether they may come yet."""
     symptoms = diagnosis.symptoms
     dead = np.flatnonzero(symptoms.recall[at] < diagnosis.dead_recall)
-    names = " and ".join(f"{k} (to one of those its output {k} answers {symptoms.own_output[at, k]:.2f})" for k in dead)
+    names = " and ".join(f"{k} (to one of those its output {k} answers {symptoms.own_output[at, k]:.3f})" for k in dead)
     if symptoms.gradient_norm[at] > NEGLIGIBLE * diagnosis.reference.gradient:
         rest = f"A gradient of {relative_gradient(diagnosis, at)} is left, with which it may come yet"
     else:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 SQLITE = "sqlite:///"
+LONGEST_TAG = 8000
 
 LIBRARIES = ("initodds", "numpy", "scipy", "hydra-core", "mlflow", "pandas")
 
@@ -168,7 +169,9 @@ class Run:
         self.client.log_batch(self.id, metrics, entities, synchronous=True)
 
     def describe(self, markdown: str) -> None:
-        """Set the run's description, which the UI shows at its top."""
+        """Set the run's description, which the UI shows at its top; MLflow takes `LONGEST_TAG` characters of it."""
+        if len(markdown) > LONGEST_TAG:
+            markdown = markdown[: LONGEST_TAG - 100].rsplit("\n", 1)[0] + "\n\nThe rest is among the artifacts."
         self.client.set_tag(self.id, "mlflow.note.content", markdown)
 
     @contextmanager

@@ -1,0 +1,60 @@
+"""Guards the step's time: pytest experiments/04-speed/guard.py. It needs a quiet machine, and is no part of make test.
+
+A step's two large products are one gemm of the same shape, done twice; what a step takes beyond them is ours.
+"""
+
+import os
+import time
+
+import numpy as np
+import pytest
+
+import initodds  # noqa: F401  settles BLAS before NumPy loads
+from initodds import cell, datasets
+from initodds.engines.stacked import Stacked
+from initodds.initializers import Uniform
+from initodds.network import Network
+
+NETWORK, REPLICATES = Network((784, 30, 10)), 32
+# The most that a step may take, as a multiple of two plain products, by batch size.
+MOST = {1: 1.2, 10: 1.5, 100: 1.4, 1000: 1.4}
+
+
+@pytest.fixture(scope="module")
+def data() -> datasets.Dataset:
+    if not os.environ.get("INITODDS_DATA"):
+        pytest.skip("INITODDS_DATA names no folder with full MNIST")
+    return datasets.mnist(os.environ["INITODDS_DATA"])
+
+
+@pytest.mark.parametrize("batch", MOST)
+def test_a_step_is_hardly_more_than_its_two_products(batch: int, data: datasets.Dataset, benchmark):
+    targets = np.eye(10, dtype=np.float32)[data.train.labels]
+    layers = [cell.draw(Uniform(-0.5, 0.5), NETWORK, 0, r) for r in range(REPLICATES)]
+    engine = Stacked(NETWORK, layers, data.train.x, targets, 3.0, "mean", np.dtype(np.float32))
+    rows = np.random.default_rng(0).permutation(len(targets))[:batch]
+    x, weights = np.ascontiguousarray(engine.x[rows]), engine.part.weights[0].copy()
+    out = np.empty((batch, weights.shape[1]), np.float32)
+    number = max(1, 300 // batch)
+
+    def steps() -> None:
+        for _ in range(number):
+            engine.step(rows)
+
+    def products() -> None:
+        for _ in range(2 * number):
+            np.matmul(x, weights, out=out)
+
+    plain = min(timed(products) for _ in range(20))
+    benchmark.pedantic(steps, rounds=20, warmup_rounds=2)
+    ratio = benchmark.stats.stats.min / plain
+    benchmark.extra_info["ratio to two products"] = round(ratio, 2)
+    print(f"batch {batch}: {ratio:.2f} times two products")
+    assert ratio < MOST[batch]
+
+
+def timed(action) -> float:
+    """Seconds that an action takes."""
+    begin = time.perf_counter()
+    action()
+    return time.perf_counter() - begin

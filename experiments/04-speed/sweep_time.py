@@ -1,0 +1,111 @@
+"""Where does a sweep's time go, and how does it grow? The quickstart by 1 and 2 processes, and cells of 100 to 10,000.
+
+python experiments/04-speed/sweep_time.py            about ten minutes; writes sweep.md
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+CELLS = 24
+
+
+def seconds_of(*arguments: str, folder: str) -> float:
+    """Wall time of the command."""
+    begin = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "initodds", *arguments], cwd=folder, check=True, capture_output=True)
+    return time.perf_counter() - begin
+
+
+def parts() -> None:
+    """Run the quickstart in this process, its parts timed; prints them as JSON."""
+    begin = time.perf_counter()
+    import mlflow  # noqa: F401
+
+    from initodds import cell, plan, sweep, tracking, training  # noqa: F401
+    from initodds.__main__ import main
+
+    spent = {"import": time.perf_counter() - begin}
+
+    def timed(module: object, name: str, part: str) -> None:
+        function = getattr(module, name)
+
+        def wrapper(*arguments: object, **options: object) -> object:
+            start = time.perf_counter()
+            result = function(*arguments, **options)
+            spent[part] = spent.get(part, 0.0) + time.perf_counter() - start
+            return result
+
+        setattr(module, name, wrapper)
+
+    from initodds import config, summary
+
+    timed(plan, "read", "compose, data included")
+    timed(config, "dataset", "data")
+    timed(cell, "train", "training, evaluation included")
+    timed(training, "evaluate", "evaluation")
+    timed(cell, "diagnose", "diagnosis")
+    timed(tracking, "write_cell", "tracking")
+    timed(summary, "of_sweep", "table")
+    sys.argv[1:] = ["experiment=quickstart", "hydra/launcher=basic"]
+    main()
+    spent["all"] = time.perf_counter() - begin
+    spent["memory, MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    print(json.dumps(spent))
+
+
+def grown(replicates: str) -> None:
+    """One cell of so many replicates, one epoch of mnist_5k, in this process; prints time and memory as JSON."""
+    from initodds.__main__ import main
+
+    begin = time.perf_counter()
+    sys.argv[1:] = [f"replicates={replicates}", "sgd.epochs=1", "tracking.replicates=table", "init=half",
+                    "sgd.batch_size=100", "diagnosis.of=none", "diagnosis.keep_weights=none"]  # fmt: skip
+    main()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    print(json.dumps({"seconds": time.perf_counter() - begin, "memory, MB": memory}))
+
+
+def in_process(*task: str) -> dict[str, float]:
+    """What a task prints last, run in a folder and a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, str(Path(__file__).absolute()), *task]
+        done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+        return json.loads(done.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        {"parts": parts, "grown": grown}[sys.argv[1]](*sys.argv[2:])
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        seconds_of("--help", folder=folder)  # compiled once
+        text = ["# What a sweep costs", "", "Printed by sweep_time.py.", ""]
+        text.append(f"`initodds --help`: {seconds_of('--help', folder=folder):.2f} s.")
+    lines = ["", "| processes | the quickstart, s | cells a minute |", "|---|---|---|"]
+    for processes in range(1, (os.cpu_count() or 1) + 1):
+        with tempfile.TemporaryDirectory() as folder:
+            seconds = seconds_of("experiment=quickstart", f"hydra.launcher.n_jobs={processes}", folder=folder)
+        lines.append(f"| {processes} | {seconds:.1f} | {60 * CELLS / seconds:.0f} |")
+    spent = in_process("parts")
+    whole = spent["all"]
+    lines += ["", "| part of the quickstart, in one process | s | share |", "|---|---|---|"]
+    for part in (key for key in spent if key not in ("all", "memory, MB")):
+        lines.append(f"| {part} | {spent[part]:.1f} | {100 * spent[part] / whole:.0f} % |")
+    lines += [f"| all | {whole:.1f} | |", f"| peak memory, MB | {spent['memory, MB']:.0f} | |"]
+    lines += ["", "| replicates of one cell, an epoch of mnist_5k | s | peak memory, MB |", "|---|---|---|"]
+    for replicates in (100, 1000, 10_000):
+        found = in_process("grown", str(replicates))
+        lines.append(f"| {replicates} | {found['seconds']:.1f} | {found['memory, MB']:.0f} |")
+    (FOLDER / "sweep.md").write_text("\n".join(text + lines) + "\n")
+    print("\n".join(text + lines))
+
+
+if __name__ == "__main__":
+    main()
