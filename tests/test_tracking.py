@@ -104,3 +104,12 @@ def test_what_was_tracked_before_stays(store: store_module.Store):
     assert len(store.client.search_runs([store.experiment_id])) == 2
     with sqlite3.connect("runs.db") as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_description_that_is_too_long_is_cut_at_a_line(store: store_module.Store):
+    run = store_module.Run(store, "long", "sweep", None, {})
+    run.describe("\n".join(f"line {number}" for number in range(2000)))
+    text = store.client.get_run(run.id).data.tags["mlflow.note.content"]
+    assert text.startswith("line 0\nline 1\n")
+    assert text.endswith("\n\nThe rest is among the artifacts.")
+    assert len(text) <= store_module.LONGEST_TAG
