@@ -117,5 +117,5 @@ class Monitor:
         """A plain line, with the cells done so far and the time left if the rest goes at the same pace."""
         self.last_line = time.monotonic()
         elapsed = self.last_line - self.start
-        left = elapsed / share - elapsed if share else float("nan")
-        print(f"{len(self.shown)}/{self.cells} {text} ({elapsed:.0f} s, {left:.0f} s left)", file=sys.stderr)
+        left = f", {elapsed / share - elapsed:.0f} s left" if 0 < share < 1 else ""  # a diagnosis has no known length
+        print(f"{len(self.shown)}/{self.cells} {text} ({elapsed:.0f} s{left})", file=sys.stderr)
