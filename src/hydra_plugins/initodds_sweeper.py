@@ -39,8 +39,9 @@ class CellSweeper(BasicSweeper):
         with plan.sweep_run(there, planned, name, rerun=bool(tracked.rerun)).ending() as run:
             begin(run.id)
             todo = plan.to_do(there, run.id, planned, rerun=bool(tracked.rerun))
-            if len(todo) < len(planned):
-                print(f"{len(planned) - len(todo)} of {len(planned)} cells need not be run", file=sys.stderr)
+            tracked_already = sum(cell.error is None for cell in planned) - len(todo)
+            if tracked_already:
+                print(f"{tracked_already} of {len(planned)} cells need not be run", file=sys.stderr)
             with Monitor(len(todo)):
                 for batch in self.split_overrides_to_chunks(todo, self.max_batch_size or len(todo) or 1):
                     results.append(self.launcher.launch(batch, initial_job_idx=len(results)))

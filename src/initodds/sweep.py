@@ -57,13 +57,17 @@ def run_alone(composed: DictConfig) -> None:
     """Run one cell that belongs to no sweep, and print its rates. A bad value ends the command in one line."""
     from initodds import store, summary, unsent
 
-    settings = config.read(composed)
-    there = store.connect(settings.tracking.uri, settings.tracking.experiment)
-    store.bury(there)
-    unsent.send(there)
-    with Monitor():
-        fingerprint = run_cell(settings)
-    print(summary.of_cell(there, fingerprint))
+    end_on_sigterm()
+    try:
+        settings = config.read(composed)
+        there = store.connect(settings.tracking.uri, settings.tracking.experiment)
+        store.bury(there)
+        unsent.send(there)
+        with Monitor():
+            fingerprint = run_cell(settings)
+        print(summary.of_cell(there, fingerprint))
+    except InputError as error:  # told here, since Hydra would add a line of its own
+        sys.exit(f"initodds: {error}")
 
 
 def run_job(composed: DictConfig) -> None:
