@@ -88,13 +88,14 @@ def main() -> None:
         seconds_of("--help", folder=folder)  # compiled once
         text = ["# What a sweep costs", "", "Printed by sweep_time.py.", ""]
         text.append(f"`initodds --help`: {seconds_of('--help', folder=folder):.2f} s.")
-    lines = ["", "| processes | the quickstart, s | cells a minute |", "|---|---|---|"]
-    for processes in range(1, (os.cpu_count() or 1) + 1):
-        with tempfile.TemporaryDirectory() as folder:
-            seconds = seconds_of("experiment=quickstart", f"hydra.launcher.n_jobs={processes}", folder=folder)
-        lines.append(f"| {processes} | {seconds:.1f} | {60 * CELLS / seconds:.0f} |")
     spent = in_process("parts")
     whole = spent["all"]
+    processes = os.cpu_count() or 1
+    with tempfile.TemporaryDirectory() as folder:
+        together = seconds_of("experiment=quickstart", folder=folder)
+    lines = ["", "| processes | the quickstart, s | cells a minute |", "|---|---|---|"]
+    for number, seconds in ((1, whole), (processes, together)):
+        lines.append(f"| {number} | {seconds:.1f} | {60 * CELLS / seconds:.0f} |")
     lines += ["", "| part of the quickstart, in one process | s | share |", "|---|---|---|"]
     for part in (key for key in spent if key not in ("all", "memory, MB")):
         lines.append(f"| {part} | {spent[part]:.1f} | {100 * spent[part] / whole:.0f} % |")
