@@ -1,5 +1,6 @@
 """The committed summary of a study is what its command prints from its committed results, and its README quotes it."""
 
+import importlib
 import importlib.util
 import re
 import sys
@@ -44,3 +45,16 @@ def test_results_are_one_row_a_replicate_over_several_data_orders(study: ModuleT
     frame = pd.read_csv(study.FOLDER / "results.csv")
     assert not frame.duplicated([*study.SETTINGS, "seed", "replicate"]).any()
     assert (frame.groupby(study.SETTINGS)["order"].nunique() == 4).all()
+
+
+def test_the_summary_of_the_benchmark_is_what_its_results_give(monkeypatch: pytest.MonkeyPatch):
+    folder = FOLDER / "04-speed"
+    monkeypatch.syspath_prepend(str(folder))
+    benchmark = importlib.import_module("benchmark")
+    frame, checks = pd.read_csv(folder / "results.csv"), pd.read_json(folder / "checks.json")
+    text = benchmark.summary(frame, checks, checks["about"].iloc[0])
+    assert text == (folder / "summary.md").read_text()
+    readme = " ".join((folder / "README.md").read_text().split())
+    medians = frame[(frame["R"] == 32) & (frame["dtype"] == "float32")].groupby(["contender", "batch"])["rate"].median()
+    for batch in (1, 10, 32, 100, 1000):
+        assert f"| {batch} | {medians['initodds', batch]:.1f} |" in readme
