@@ -4,20 +4,22 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from initodds import config, diagnosis, outcomes, training
+from initodds import config, outcomes, training
 from initodds.config import Settings
 from initodds.datasets import Dataset
-from initodds.diagnosis import Diagnosis
 from initodds.engines.sequential import Sequential
 from initodds.escape import Variant, escapes
 from initodds.initializers import Initializer
 from initodds.network import Layer, Network
 from initodds.outcomes import Judgement
 from initodds.training import History
+
+if TYPE_CHECKING:
+    from initodds.diagnosis import Diagnosis
 
 Array = np.ndarray
 
@@ -54,7 +56,7 @@ class Cell:
     chance_level: float
     best_constant_cost: float
     seconds: float
-    diagnosis: Diagnosis | None = None
+    diagnosis: "Diagnosis | None" = None
     escaped: dict[str, Array] = field(default_factory=dict)
 
 
@@ -158,8 +160,10 @@ def train(
 
 def diagnose(
     settings: Settings, cell: Cell, initial: Sequence[Sequence[Layer]], members: Array, observer: Observer
-) -> Diagnosis:
+) -> "Diagnosis":
     """The diagnosis of the networks at the places `members` (M,) of a trained cell, which began as `initial`."""
+    from initodds import diagnosis  # late: SciPy's parts that it needs take long to import, for initodds --help
+
     outcome = cell.judgement.outcome[members]
     return diagnosis.diagnose(
         cell.network,

@@ -4,7 +4,7 @@ In float64 whatever the networks were trained in, over all examples, for R netwo
 P numbers a network: for each layer its weights (fan_in, fan_out), row after row, and then its biases.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -53,12 +53,11 @@ class Landscape:
 
     def __init__(self, stack: Stack, x: Array, targets: Array) -> None:
         self.stack = stack
-        self.chunks = [np.ascontiguousarray(x[at : at + CHUNK], np.float64) for at in range(0, len(x), CHUNK)]
-        self.examples = len(x)
+        self.x, self.examples = x, len(x)
         self.units: list[list[Units]] = []
         self.cost = np.zeros(stack.replicates)
         weights, biases = zeros_like(stack)
-        for number, chunk in enumerate(self.chunks):
+        for number, chunk in enumerate(self.chunks()):
             units, cost = linearize(stack, chunk, targets[number * CHUNK : number * CHUNK + len(chunk)])
             self.units.append(units)
             self.cost += cost / self.examples
@@ -66,6 +65,11 @@ class Landscape:
                 weights[layer] += outer(chunk if layer == 0 else units[layer - 1].activation, here.error)
                 biases[layer] += here.error.sum(axis=1, keepdims=True)
         self.gradient = pack(weights, biases) / self.examples
+
+    def chunks(self) -> Iterator[Array]:
+        """The examples, a few at a time, in float64: full MNIST would take 290 MB so at once."""
+        for at in range(0, self.examples, CHUNK):
+            yield self.x[at : at + CHUNK].astype(np.float64)
 
     def hessian_product(self, vectors: Array) -> Array:
         """The Hessian of each network's cost times its own of the `vectors` (R, P): (R, P).
@@ -76,7 +80,7 @@ class Landscape:
         """
         along_weights, along_biases = unpack(self.stack.network, vectors)
         weights, biases = zeros_like(self.stack)
-        for chunk, units in zip(self.chunks, self.units, strict=True):
+        for chunk, units in zip(self.chunks(), self.units, strict=True):
             moved = [sideways(chunk @ along_weights[0], len(vectors)) + along_biases[0]]  # how each z moves
             shifts = []  # ... and each activation
             for layer in range(1, len(units)):

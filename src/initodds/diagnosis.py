@@ -45,7 +45,7 @@ ALIKE = 1e-3
 """Units are alike if their weights differ by less than this share of the weights' root mean square."""
 
 # Networks whose units, on all examples, take more than this many bytes are looked at in several goes.
-MEMORY = 400e6
+MEMORY = 250e6
 # Examples that a gradient in the training's own dtype is computed on at once.
 EXAMPLES = 1000
 
@@ -145,7 +145,7 @@ def diagnose(
     """
     curved = np.asarray(curved, bool)
     lit = np.flatnonzero(train.x.any(axis=0))
-    x, targets = train.x[:, lit].astype(np.float64), np.eye(network.sizes[-1])[train.labels]
+    x, targets = train.x[:, lit], np.eye(network.sizes[-1])[train.labels]
     finite = np.array([all(np.isfinite(array).all() for layer in layers for array in layer) for layers in trained])
     fresh = reference_of(network, lit, x, targets, bool((finite & curved).any()))
     count, layers, classes = len(trained), len(network.layers), network.sizes[-1]
