@@ -15,7 +15,7 @@ test: .venv/ready ## lint, types and tests; with INITODDS_DATA set, those on ful
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 3 -p no:benchmark
+	$(BIN)/pytest -n 2 -p no:benchmark
 
 lock: .venv/ready ## pin requirements.lock anew from pyproject.toml
 	$(BIN)/pip install --quiet uv
