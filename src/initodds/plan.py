@@ -61,16 +61,14 @@ def to_do(store: Store, sweep: str, planned: list[Planned], rerun: bool) -> list
     tracked = {} if rerun else tracking.by_fingerprint(finished)
     todo = []
     for cell in planned:
-        tag = tracking.member_tag(sweep)
         if cell.settings is None:
-            failed = Run(store, cell_name(cell.overrides), "cell", sweep, {tag: str(cell.place), "sweep": sweep})
+            tags = {tracking.member_tag(sweep): str(cell.place), "sweep": sweep}
+            failed = Run(store, cell_name(cell.overrides), "cell", sweep, tags)
             failed.broken_off("FAILED", cell.error or InputError("not accepted"))
             continue
         runs = tracking.whole(tracked.get(cell.fingerprint, []))
         if sum(tracking.replicates_of(run) for run in runs) < cell.settings.replicates:
             todo.append([*cell.overrides, f"tracking.job={cell.place}"])
             continue
-        for run in runs:
-            if run.data.tags.get(tag) != str(cell.place):
-                store.client.set_tag(run.info.run_id, tag, str(cell.place))
+        tracking.join(store, runs, sweep, cell.place)
     return todo

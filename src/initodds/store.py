@@ -36,7 +36,7 @@ LONGEST_TAG = 8000
 LIBRARIES = ("initodds", "numpy", "scipy", "hydra-core", "mlflow", "pandas")
 
 EXPERIMENT_TAGS = {
-    "mlflow.experimentKind": "custom_model_development",  # the UI opens on runs and curves, not on language models
+    "mlflow.experimentKind": "custom_model_development",  # runs and curves, not language models
     "mlflow.note.content": "How often does a network get stuck, given how its weights were drawn? "
     "Sweeps, under each its cells, under each its replicates.",
 }

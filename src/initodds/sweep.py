@@ -126,8 +126,7 @@ def adopt(store: "Store", settings: Settings, fingerprint: str) -> int:
 
     runs = tracking.runs_of_cell(store, fingerprint)
     if sweep := current():
-        for run in runs:
-            store.client.set_tag(run.info.run_id, tracking.member_tag(sweep), str(settings.tracking.job))
+        tracking.join(store, runs, sweep, settings.tracking.job)
     return sum(tracking.replicates_of(run) for run in runs)
 
 

@@ -191,6 +191,13 @@ def runs_of_cell(store: Store, fingerprint: str) -> list[Any]:
     return whole(search(store, condition))
 
 
+def join(store: Store, runs: list[Any], sweep: str, place: int) -> None:
+    """Make a cell's runs members of a sweep, at this place in it."""
+    for run in runs:
+        if run.data.tags.get(member_tag(sweep)) != str(place):
+            store.client.set_tag(run.info.run_id, member_tag(sweep), str(place))
+
+
 def by_fingerprint(runs: list[Any]) -> dict[str, list[Any]]:
     """Cells' runs, those of one cell together."""
     found: dict[str, list[Any]] = {}
