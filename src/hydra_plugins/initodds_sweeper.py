@@ -5,11 +5,15 @@ know the cells. Hydra takes sweepers from this namespace package only, and impor
 """
 
 import sys
+from copy import deepcopy
+from functools import cache
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import OverrideType
 from omegaconf import OmegaConf
 
 
@@ -62,7 +66,24 @@ class CellSweeper(BasicSweeper):
         return [cell for batch in self.split_arguments(overrides, None) for cell in batch]
 
     def compose(self, overrides: list[str]) -> Any:
-        """The config of a cell. Raises HydraException where it cannot be composed."""
+        """The config of a cell. Raises HydraException where it cannot be composed.
+
+        Hydra takes 70 ms to compose a config from its files, which only the choices of config groups decide on: cells
+        that choose alike share what it composes, and have their values set in it, as Hydra itself sets them.
+        """
+        assert self.hydra_context is not None
+        loader = self.hydra_context.config_loader
+        parsed = OverridesParser.create().parse_overrides(overrides)
+        in_order = any(override.type is not OverrideType.CHANGE for override in parsed)  # as where a key is added first
+        is_choice = [in_order or loader.repository.group_exists(override.key_or_group) for override in parsed]
+        config = deepcopy(self.chosen(tuple(compress(overrides, is_choice))))
+        values = [override for override, choice in zip(parsed, is_choice, strict=True) if not choice]
+        loader._apply_overrides_to_config(values, config)
+        return config
+
+    @cache  # noqa: B019  there is one sweeper a process
+    def chosen(self, overrides: tuple[str, ...]) -> Any:
+        """What Hydra composes with these overrides."""
         assert self.config is not None
         assert self.hydra_context is not None
-        return self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
+        return self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
