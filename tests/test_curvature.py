@@ -7,6 +7,7 @@ import pytest
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from initodds.curvature import NEAR_ZERO, Landscape, pack, spectrum, unpack
+from initodds.images import Images
 from initodds.network import Network, Stack
 from tests.conftest import random_layers
 
@@ -16,7 +17,7 @@ KINDS = list(product([(5, 4, 3), (5, 4, 3, 3), (5, 3, 4, 2, 3)], ["logistic", "t
 def landscape_of(network: Network, rng: np.random.Generator, replicates: int = 3, examples: int = 7) -> Landscape:
     stack = Stack(network, random_layers(network, replicates, rng), np.dtype(np.float64))
     x, targets = rng.random((examples, network.sizes[0])), np.eye(network.sizes[-1])[rng.integers(0, 3, examples)]
-    return Landscape(stack, x, targets)
+    return Landscape(stack, Images(x, np.dtype(float)), targets)
 
 
 def moved(stack: Stack, vectors: np.ndarray, dtype: type) -> Stack:
@@ -34,7 +35,7 @@ def test_hessian_products_match_complex_steps_of_the_gradient(sizes, activation,
     network = Network(sizes, activation, cost)
     stack = Stack(network, random_layers(network, 3, rng), np.dtype(np.float64))
     x, targets = rng.random((7, 5)), np.eye(3)[rng.integers(0, 3, 7)]
-    landscape = Landscape(stack, x, targets)
+    landscape = Landscape(stack, Images(x, np.dtype(float)), targets)
     np.testing.assert_allclose(landscape.gradient, pack(*stack.gradient(x, targets)), rtol=0, atol=1e-14)
     vectors = rng.standard_normal(landscape.gradient.shape)
     step = 1e-30
@@ -43,11 +44,26 @@ def test_hessian_products_match_complex_steps_of_the_gradient(sizes, activation,
     np.testing.assert_allclose(landscape.hessian_product(vectors), expected, rtol=1e-8, atol=1e-12)
 
 
+def test_pixels_that_few_images_light_count_as_the_others(rng: np.random.Generator):
+    network = Network((6, 4, 3))
+    x, targets = rng.random((12, 6)), np.eye(3)[rng.integers(0, 3, 12)]
+    x[1:, 0] = x[2:, 3] = 0
+    images = Images(x, np.dtype(float))
+    assert images.rarely.shape[1] == 2
+    stack = Stack(network, random_layers(network, 2, rng), np.dtype(float)).restricted(images.pixels)
+    landscape = Landscape(stack, images, targets)
+    np.testing.assert_allclose(landscape.gradient, pack(*stack.gradient(x[:, images.pixels], targets)), atol=1e-14)
+    vectors, step = rng.standard_normal(landscape.gradient.shape), 1e-30
+    complex_stack = moved(stack, 1j * step * vectors, complex)
+    expected = pack(*complex_stack.gradient(x[:, images.pixels].astype(complex), targets.astype(complex))).imag / step
+    np.testing.assert_allclose(landscape.hessian_product(vectors), expected, rtol=1e-8, atol=1e-12)
+
+
 def test_the_whole_hessian_matches_brute_force(rng: np.random.Generator):
     network = Network((4, 3, 2, 3))
     stack = Stack(network, random_layers(network, 2, rng), np.dtype(np.float64))
     x, targets = rng.random((6, 4)), np.eye(3)[[0, 1, 2, 0, 1, 2]]
-    landscape = Landscape(stack, x, targets)
+    landscape = Landscape(stack, Images(x, np.dtype(float)), targets)
     parameters = network.parameters
     identity = np.eye(parameters)
     hessian = np.stack([landscape.hessian_product(np.stack([unit, unit])) for unit in identity], axis=1)
@@ -64,14 +80,14 @@ def test_the_cost_is_the_stacks_and_chunks_do_not_matter(monkeypatch: pytest.Mon
     network = Network((5, 4, 3))
     stack = Stack(network, random_layers(network, 2, rng), np.dtype(np.float64))
     x, targets = rng.random((23, 5)), np.eye(3)[rng.integers(0, 3, 23)]
-    whole = Landscape(stack, x, targets)
+    whole = Landscape(stack, Images(x, np.dtype(float)), targets)
     buffers = stack.buffers(23)
     stack.forward(x, buffers)
     np.testing.assert_allclose(whole.cost, stack.cost(targets, buffers), rtol=1e-14)
     vectors = rng.standard_normal(whole.gradient.shape)
     expected = whole.hessian_product(vectors)
     monkeypatch.setattr("initodds.curvature.CHUNK", 4)
-    parts = Landscape(stack, x, targets)
+    parts = Landscape(stack, Images(x, np.dtype(float)), targets)
     np.testing.assert_allclose(parts.gradient, whole.gradient, rtol=0, atol=1e-15)
     np.testing.assert_allclose(parts.hessian_product(vectors), expected, rtol=0, atol=1e-14)
 
@@ -80,7 +96,9 @@ def test_a_slope_is_kept_where_one_minus_a_would_round_it_away(rng: np.random.Ge
     network = Network((1, 1, 2))
     # sigma'(40) is 4e-18, which sigma(40) (1 - sigma(40)) = 1 * 0 has lost.
     layers = [[(np.array([[40.0]]), np.zeros(1)), (np.array([[1.0, -1.0]]), np.zeros(2))]]
-    landscape = Landscape(Stack(network, layers, np.dtype(np.float64)), np.ones((1, 1)), np.array([[1.0, 0.0]]))
+    landscape = Landscape(
+        Stack(network, layers, np.dtype(np.float64)), Images(np.ones((1, 1)), np.dtype(float)), np.array([[1.0, 0.0]])
+    )
     (unit,) = landscape.units[0][0].slope.ravel()
     np.testing.assert_allclose(unit, np.exp(-40), rtol=1e-12)
     assert landscape.gradient[0, 0] != 0

@@ -4,7 +4,7 @@ In float64 whatever the networks were trained in, over all examples, for R netwo
 P numbers a network: for each layer its weights (fan_in, fan_out), row after row, and then its biases.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ import numpy as np
 from scipy.linalg import eigh_tridiagonal
 from scipy.special import expit
 
+from initodds.images import Batch, Images
 from initodds.network import Network, Stack, flat
 
 Array = np.ndarray
@@ -45,31 +46,30 @@ class Units(NamedTuple):
 
 
 class Landscape:
-    """The mean cost of a float64 `stack` of R networks over the examples `x` (examples, features) with `targets`
-    (examples, outputs), around the networks' present weights.
+    """The mean cost of a float64 `stack` of R networks over the `images`, of float64 too, with `targets` (examples,
+    outputs), around the networks' present weights. The stack's features are the images' `pixels`, in that order.
 
     cost: (R,).  gradient: (R, P).  units: of each chunk of examples, those of each layer.
     """
 
-    def __init__(self, stack: Stack, x: Array, targets: Array) -> None:
-        self.stack = stack
-        self.x, self.examples = x, len(x)
+    def __init__(self, stack: Stack, images: Images, targets: Array) -> None:
+        self.stack, self.images = stack, images
+        self.examples = len(images)
+        starts = range(0, self.examples, CHUNK)
+        self.chunks = [images.part(start, start + CHUNK) for start in starts]
         self.units: list[list[Units]] = []
         self.cost = np.zeros(stack.replicates)
         weights, biases = zeros_like(stack)
-        for number, chunk in enumerate(self.chunks()):
-            units, cost = linearize(stack, chunk, targets[number * CHUNK : number * CHUNK + len(chunk)])
+        for start, chunk in zip(starts, self.chunks, strict=True):
+            units, cost = linearize(stack, chunk, targets[start : start + CHUNK])
             self.units.append(units)
             self.cost += cost / self.examples
+            chunk.accumulate(flat(units[0].error), weights[0])
             for layer, here in enumerate(units):
-                weights[layer] += outer(chunk if layer == 0 else units[layer - 1].activation, here.error)
+                if layer:
+                    weights[layer] += outer(units[layer - 1].activation, here.error)
                 biases[layer] += here.error.sum(axis=1, keepdims=True)
         self.gradient = pack(weights, biases) / self.examples
-
-    def chunks(self) -> Iterator[Array]:
-        """The examples, a few at a time, in float64: full MNIST would take 290 MB so at once."""
-        for at in range(0, self.examples, CHUNK):
-            yield self.x[at : at + CHUNK].astype(np.float64)
 
     def hessian_product(self, vectors: Array) -> Array:
         """The Hessian of each network's cost times its own of the `vectors` (R, P): (R, P).
@@ -80,8 +80,8 @@ class Landscape:
         """
         along_weights, along_biases = unpack(self.stack.network, vectors)
         weights, biases = zeros_like(self.stack)
-        for chunk, units in zip(self.chunks(), self.units, strict=True):
-            moved = [sideways(chunk @ along_weights[0], len(vectors)) + along_biases[0]]  # how each z moves
+        for chunk, units in zip(self.chunks, self.units, strict=True):
+            moved = [first_layer(chunk, along_weights[0], along_biases[0])]  # how each z moves
             shifts = []  # ... and each activation
             for layer in range(1, len(units)):
                 shifts.append(units[layer - 1].slope * moved[-1])
@@ -98,17 +98,17 @@ class Landscape:
                 error += units[layer].error @ along_weights[layer].transpose(0, 2, 1)
                 error *= units[layer - 1].slope
                 error += units[layer - 1].bend * moved[layer - 1]
-            weights[0] += outer(chunk, error)
+            chunk.accumulate(flat(error), weights[0])
             biases[0] += error.sum(axis=1, keepdims=True)
         return pack(weights, biases) / self.examples
 
 
-def linearize(stack: Stack, x: Array, targets: Array) -> tuple[list[Units], Array]:
-    """The units of every layer on the examples `x` (examples, features), and their summed cost (R,)."""
+def linearize(stack: Stack, x: Batch, targets: Array) -> tuple[list[Units], Array]:
+    """The units of every layer on the images `x` with `targets` (examples, outputs), and their summed cost (R,)."""
     pre_activations: list[Array] = []
     activations: list[Array] = []
     for layer, (weights, biases) in enumerate(zip(stack.weights, stack.biases, strict=True)):
-        z = (sideways(x @ weights, stack.replicates) if layer == 0 else activations[-1] @ weights) + biases
+        z = activations[-1] @ weights + biases if layer else first_layer(x, weights, biases)
         is_tanh = stack.network.activation == "tanh" and layer < len(stack.weights) - 1
         pre_activations.append(z)
         activations.append(np.tanh(z) if is_tanh else expit(z))
@@ -134,15 +134,20 @@ def linearize(stack: Stack, x: Array, targets: Array) -> tuple[list[Units], Arra
     return units, cost
 
 
+def first_layer(x: Batch, weights: Array, biases: Array) -> Array:
+    """The pre-activations (R, examples, units) of a first layer, laid out as a `Stack` has its weights and biases."""
+    z = x.product(weights, out=np.empty((len(x.often), weights.shape[1])))
+    return sideways(z, len(biases)) + biases
+
+
 def sideways(first: Array, replicates: int) -> Array:
     """A first layer's product (examples, R * units), seen as (R, examples, units)."""
     return first.reshape(len(first), replicates, -1).transpose(1, 0, 2)
 
 
 def outer(before: Array, error: Array) -> Array:
-    """before^T error, summed over the examples: (R, fan_in, fan_out); for a first layer, whose `before` (examples,
-    features) all networks share, side by side as `Stack` has its weights."""
-    return before.T @ flat(error) if before.ndim == 2 else before.transpose(0, 2, 1) @ error
+    """before^T error, summed over the examples: (R, fan_in, fan_out)."""
+    return before.transpose(0, 2, 1) @ error
 
 
 def zeros_like(stack: Stack) -> tuple[list[Array], list[Array]]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from initodds.curvature import Landscape, Spectrum, pack, sideways, spectrum
 from initodds.datasets import Split
+from initodds.images import Images
 from initodds.initializers import VarianceScaling
 from initodds.network import Layer, Network, Stack
 from initodds.training import NEARLY_ALL, PINNED, SATURATED_SLOPE
@@ -144,20 +145,19 @@ def diagnose(
     on_step: called often, with what is being done in a few words.
     """
     curved = np.asarray(curved, bool)
-    lit = np.flatnonzero(train.x.any(axis=0))
-    x, targets = train.x[:, lit], np.eye(network.sizes[-1])[train.labels]
+    images, targets = Images(train.x, np.dtype(np.float64)), np.eye(network.sizes[-1])[train.labels]
     finite = np.array([all(np.isfinite(array).all() for layer in layers for array in layer) for layers in trained])
-    fresh = reference_of(network, lit, x, targets, bool((finite & curved).any()))
+    fresh = reference_of(network, images, targets, bool((finite & curved).any()))
     count, layers, classes = len(trained), len(network.layers), network.sizes[-1]
     widths = dict.fromkeys(("named", "recall", "own_output"), (classes,))
     widths |= dict.fromkeys(("gradient", "gradient_as_trained"), (layers,))
     seen = Symptoms(**{f.name: np.full((count, *widths.get(f.name, ())), np.nan) for f in fields(Symptoms)})
     ends = Spectrum(*np.full((len(fields(Spectrum)), count), np.nan))
-    for group in groups_of(finite, curved, network, len(x)):
+    for group in groups_of(finite, curved, network, len(train)):
         on_step(f"looking at replicate {replicates[group[0]]}")
         stack = Stack(network, [trained[m] for m in group], np.dtype(np.float64))
-        landscape = Landscape(stack.restricted(lit), x, targets)
-        found = symptoms_of(landscape, train.labels, np.dtype(dtype), x, targets)
+        landscape = Landscape(stack.restricted(images.pixels), images, targets)
+        found = symptoms_of(landscape, train, np.dtype(dtype))
         found["growth"] = np.array([growth_of(trained[m], initial[m]) for m in group])
         for name, values in found.items():
             getattr(seen, name)[group] = values
@@ -220,11 +220,11 @@ def points_of(gradient_norm: Array, spectrum: Spectrum, reference: Reference) ->
     return np.select(conditions, ["", "not_stationary", "flat", "saddle"], "minimum")
 
 
-def reference_of(network: Network, lit: Array, x: Array, targets: Array, with_curvature: bool) -> Reference:
-    """What a fresh network of this shape has, drawn as LeCun et al. (1998) do, on the examples' `lit` features."""
+def reference_of(network: Network, images: Images, targets: Array, with_curvature: bool) -> Reference:
+    """What a fresh network of this shape has, drawn as LeCun et al. (1998) do, on the images' `pixels`."""
     rng, draw = np.random.default_rng(0), VarianceScaling(gain=1.0, fan="fan_in", distribution="normal")
-    stack = Stack(network, [[draw(rng, *shape) for shape in network.layers]], np.dtype(np.float64)).restricted(lit)
-    landscape = Landscape(stack, x, targets)
+    stack = Stack(network, [[draw(rng, *shape) for shape in network.layers]], np.dtype(np.float64))
+    landscape = Landscape(stack.restricted(images.pixels), images, targets)
     curvature = np.nan
     if with_curvature:
         curvature = float(spectrum(landscape.hessian_product, rng.standard_normal(landscape.gradient.shape)).largest[0])
@@ -239,16 +239,16 @@ def groups_of(finite: Array, curved: Array, network: Network, examples: int) -> 
     return [kind[start : start + size] for kind in kinds for start in range(0, len(kind), size)]
 
 
-def symptoms_of(landscape: Landscape, labels: Array, dtype: np.dtype, x: Array, targets: Array) -> dict[str, Array]:
-    """The fields of `Symptoms`, without growth, of the networks of a landscape over the examples `x` with `labels`."""
+def symptoms_of(landscape: Landscape, train: Split, dtype: np.dtype) -> dict[str, Array]:
+    """The fields of `Symptoms`, without growth, of the networks of a landscape over the examples of `train`."""
     stack = landscape.stack
     layers = [hidden_units(landscape, layer) for layer in range(len(stack.weights) - 1)]
     saturated, high, constant = (np.concatenate(kind, axis=1) for kind in zip(*layers, strict=True))
     outputs = np.concatenate([units[-1].activation for units in landscape.units], axis=1)
     one_hot = np.eye(outputs.shape[2])
     named = one_hot[outputs.argmax(axis=2)]
-    of_class = one_hot[labels] / np.bincount(labels, minlength=outputs.shape[2])
-    as_trained = gradient_as_trained(stack, x, targets, dtype)
+    of_class = one_hot[train.labels] / np.bincount(train.labels, minlength=outputs.shape[2])
+    as_trained = gradient_as_trained(landscape, train, dtype)
     return {
         "hidden_saturated": saturated.mean(axis=1),
         "hidden_high": high.mean(axis=1),
@@ -292,13 +292,15 @@ def symmetric(stack: Stack) -> Array:
     return result
 
 
-def gradient_as_trained(stack: Stack, x: Array, targets: Array, dtype: np.dtype) -> Array:
+def gradient_as_trained(landscape: Landscape, train: Split, dtype: np.dtype) -> Array:
     """(M, P) the gradient over all examples as the training computes it, in `dtype`, layer by layer."""
+    stack, pixels = landscape.stack, landscape.images.pixels
     as_trained = Stack(stack.network, [stack.replicate(r) for r in range(stack.replicates)], dtype)
+    one_hot = np.eye(stack.network.sizes[-1], dtype=dtype)
     total = np.zeros(())
-    for at in range(0, len(x), EXAMPLES):
-        part, goal = x[at : at + EXAMPLES].astype(dtype), targets[at : at + EXAMPLES].astype(dtype)
-        total = total + pack(*as_trained.gradient(part, goal)) * dtype.type(len(part) / len(x))
+    for at in range(0, len(train), EXAMPLES):
+        x, labels = train.x[at : at + EXAMPLES, pixels].astype(dtype), train.labels[at : at + EXAMPLES]
+        total = total + pack(*as_trained.gradient(x, one_hot[labels])) * dtype.type(len(x) / len(train))
     return total
 
 

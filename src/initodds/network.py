@@ -120,7 +120,7 @@ class Stack:
 
     def forward(self, x: Array, buffers: Buffers) -> Array:
         """Fill the buffers' activations for the rows `x` (batch, features); returns the outputs (R, batch, outputs)."""
-        product(x, self.weights[0], out=flat(buffers.activations[0]))
+        np.matmul(x, self.weights[0], out=flat(buffers.activations[0]))
         return self.onward(buffers)
 
     def onward(self, buffers: Buffers) -> Array:
@@ -183,27 +183,6 @@ class Stack:
         later = zip(buffers.activations[:-1], errors[1:], strict=True)
         weights = [x.T @ flat(errors[0]), *(a.transpose(0, 2, 1) @ error for a, error in later)]
         return weights, [error.sum(axis=1, keepdims=True) for error in errors]
-
-
-# OpenBLAS multiplies matrices without copying them first where examples * features * columns is at most this.
-SMALL_PRODUCT = 1_000_000
-# ... and with fewer columns than this, so many products cost more than the copy.
-FEWEST_COLUMNS = 64
-
-
-def product(x: Array, weights: Array, out: Array) -> None:
-    """x @ weights, of shapes (batch, features) and (features, units), into `out` (batch, units).
-
-    A small mini-batch uses each weight a few times only, so that copying them takes as long as multiplying: its product
-    is cut into several that are small enough for OpenBLAS to do without.
-    """
-    columns = SMALL_PRODUCT // max(x.size, 1) // 16 * 16
-    if not FEWEST_COLUMNS <= columns < weights.shape[1]:
-        np.matmul(x, weights, out=out)
-        return
-    for start in range(0, weights.shape[1], columns):
-        part = slice(start, start + columns)
-        np.matmul(x, weights[:, part], out=out[:, part])
 
 
 def flat(first: Array) -> Array:

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import numpy as np
 
 from initodds.datasets import Split
 from initodds.engines import Engine
-from initodds.network import Layer, Stack
+from initodds.images import Images
+from initodds.network import Layer, Stack, flat
 
 Array = np.ndarray
 
@@ -116,15 +118,18 @@ def evaluate(stack: Stack, split: Split) -> dict[str, Array]:
     right = np.zeros((replicates, classes))
     saturated = [np.zeros((replicates, units)) for units in stack.network.sizes[1:-1]]
     high, low = np.zeros((2, replicates, classes))
+    images = images_of(split, stack.dtype)
+    part = stack.restricted(images.pixels)
     buffers = stack.buffers(min(EVALUATION_ROWS, len(split)))
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, len(split), EVALUATION_ROWS):
-            x = split.x[start : start + EVALUATION_ROWS].astype(stack.dtype, copy=False)
+            x = images.part(start, start + EVALUATION_ROWS)
             labels = split.labels[start : start + EVALUATION_ROWS]
-            if len(x) != buffers.batch:
-                buffers = stack.buffers(len(x))
-            outputs = stack.forward(x, buffers)
-            cost += stack.cost(one_hot[labels], buffers) * len(x)
+            if len(labels) != buffers.batch:
+                buffers = stack.buffers(len(labels))
+            x.product(part.weights[0], out=flat(buffers.activations[0]))
+            outputs = part.onward(buffers)
+            cost += stack.cost(one_hot[labels], buffers) * len(labels)
             named_right = outputs.argmax(axis=2) == labels
             right += named_right @ one_hot[labels]
             high += (outputs > 1 - PINNED).sum(axis=1)
@@ -143,6 +148,12 @@ def evaluate(stack: Stack, split: Split) -> dict[str, Array]:
         "outputs_high": (high >= nearly_all).sum(axis=1),
         "outputs_low": (low >= nearly_all).sum(axis=1),
     }
+
+
+@lru_cache(maxsize=1)
+def images_of(split: Split, dtype: np.dtype) -> Images:
+    """The images of a split as `dtype`; kept, since a split is evaluated again and again."""
+    return Images(split.x, dtype)
 
 
 def gather(histories: Sequence[History], members: Sequence[Sequence[int]]) -> History:
