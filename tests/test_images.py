@@ -5,7 +5,7 @@ import pytest
 
 from initodds import images
 from initodds.engines.stacked import Stacked
-from initodds.images import Images, product
+from initodds.images import Images, dense_product
 from initodds.network import Network
 from tests.conftest import random_layers
 
@@ -72,5 +72,5 @@ def test_the_steps_are_the_same_wherever_the_line_is_drawn(
 def test_a_product_in_parts_is_the_product(batch: int, features: int, units: int, rng: np.random.Generator):
     x, weights = rng.normal(size=(batch, features)), rng.normal(size=(features, units))
     out = np.full((batch, units), np.nan)
-    product(x, weights, out)
+    dense_product(x, weights, out)
     np.testing.assert_allclose(out, x @ weights, rtol=0, atol=1e-11)

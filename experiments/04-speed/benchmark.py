@@ -34,12 +34,19 @@ from initodds.network import Network
 FOLDER = Path(__file__).parent
 NETWORK = Network((784, 30, 10))
 EXAMPLES, LIT = 50_000, 717
+MULTIPLIED = 285 + 15.5
+"""Pixels of an image that we multiply: the 285 that one image in five lights, and of the others those that are lit."""
 BATCHES, STACKS, ROUNDS = (1, 10, 32, 100, 1000), (1, 8, 32, 64), 5
 SECONDS = 0.4
 """How long one measurement takes, about."""
-# Multiplications and additions of an epoch of one network, without the pixels that no image lights: forward and update
-# of the first layer; forward, update and back of the second.
-OPERATIONS = EXAMPLES * 2 * (2 * LIT * 30 + 3 * 30 * 10)
+
+
+def operations(pixels: float) -> float:
+    """Multiplications and additions of an epoch of one network, of so many pixels an image: forward and update of the
+    first layer; forward, update and back of the second."""
+    return EXAMPLES * 2 * (2 * pixels * 30 + 3 * 30 * 10)
+
+
 TARGETS = {1: (3.0, None), 10: (2.5, 45), 32: (2.0, 65), 100: (1.5, 80), 1000: (1.2, 80)}
 """By batch size: the ratio to the best peer, and the share of the sgemm peak in percent, that we want, at R = 32."""
 
@@ -177,7 +184,8 @@ Network-epochs a second: 50,000 images through one network 784-30-10, forward, b
 
 The limits of this thread, in the same run: sgemm {limit["gemm peak, GFLOP/s", "float32"]:.0f} GFLOP/s, dgemm
 {limit["gemm peak, GFLOP/s", "float64"]:.0f}, copying {limit["memory, GB/s", "float32"]:.1f} GB/s.
-An epoch of one network is {OPERATIONS / 1e9:.2f} GFLOP.
+An epoch of one network is {operations(LIT) / 1e9:.2f} GFLOP with all pixels that any image lights: "of the peak" counts
+these. We leave out most of the zeros, and do {operations(MULTIPLIED) / 1e9:.2f}: "done, of the peak" counts those.
 
 ## Against the targets, R = 32, float32
 
@@ -212,7 +220,7 @@ def against_targets(medians: pd.DataFrame, limit: pd.Series) -> str:
         of_batch = at[at["batch"] == batch].sort_values("R").drop_duplicates("contender", keep="last")
         rates = of_batch.set_index("contender")["rate"]
         ours, peers = rates["initodds"], rates.drop(["initodds", "per-example loop"])
-        reached = 100 * ours * OPERATIONS / 1e9 / limit["gemm peak, GFLOP/s", "float32"]
+        gigaflops = limit["gemm peak, GFLOP/s", "float32"] * 1e9
         rows.append(
             {
                 "batch": batch,
@@ -220,8 +228,9 @@ def against_targets(medians: pd.DataFrame, limit: pd.Series) -> str:
                 "best peer": f"{peers.idxmax()} {peers.max():.1f}",
                 "ratio": f"{ours / peers.max():.2f}",
                 "wanted": f">= {ratio}",
-                "of the peak": f"{reached:.0f} %",
+                "of the peak": f"{100 * ours * operations(LIT) / gigaflops:.0f} %",
                 "wanted ": f">= {share} %" if share else "report",
+                "done, of the peak": f"{100 * ours * operations(MULTIPLIED) / gigaflops:.0f} %",
                 "to the per-example loop": f"{ours / rates['per-example loop']:.0f}",
             }
         )
@@ -253,7 +262,7 @@ def shares(medians: pd.DataFrame, limit: pd.Series) -> str:
         peak = limit["gemm peak, GFLOP/s", dtype]
         row = {"R": f"{count:.0f}", "dtype": dtype}
         for batch, rate in zip(group["batch"], group["rate"], strict=True):
-            row[f"{batch:.0f}"] = f"{100 * rate * OPERATIONS / 1e9 / peak:.0f} %"
+            row[f"{batch:.0f}"] = f"{100 * rate * operations(LIT) / 1e9 / peak:.0f} %"
         rows.append(row)
     return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
 

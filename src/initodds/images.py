@@ -65,16 +65,17 @@ class Batch(NamedTuple):
     values: Array
 
     def product(self, weights: Array, out: Array) -> Array:
-        """X W, in `out` (batch, units); both are contiguous."""
+        """X W, in `out` (batch, units), a contiguous array."""
         often, rarely = np.split(weights, [self.often.shape[1]])
-        product(self.often, often, out)
+        dense_product(self.often, often, out)
         # SciPy's public products return a new array; the routines behind them add to one that they are given.
+        sums = out.reshape(-1, copy=False)
         shape = (len(self.often), *rarely.shape)
-        _sparsetools.csr_matvecs(*shape, self.ends, self.indices, self.values, rarely.reshape(-1), out.reshape(-1))
+        _sparsetools.csr_matvecs(*shape, self.ends, self.indices, self.values, rarely.reshape(-1), sums)
         return out
 
     def accumulate(self, errors: Array, weights: Array) -> None:
-        """Add X^T E to W, in place: to the `weights` their gradient, from E (batch, units); both are contiguous.
+        """Add X^T E, of the `errors` E (batch, units), in place to W, the `weights`, a contiguous array.
 
         BLAS's gemm does it in one pass over the weights, and needs no array of their size. It counts columns first, and
         sees the transpose of each of these arrays: W^T += E^T X.
@@ -83,8 +84,9 @@ class Batch(NamedTuple):
         if len(often):
             gemm = get_blas_funcs("gemm", dtype=weights.dtype)
             gemm(1.0, errors.T, self.often.T, beta=1.0, c=often.T, trans_b=True, overwrite_c=True)
-        shape = (len(rarely), len(errors), weights.shape[1])
-        _sparsetools.csc_matvecs(*shape, self.ends, self.indices, self.values, errors.reshape(-1), rarely.reshape(-1))
+        sums = rarely.reshape(-1, copy=False)
+        shape = (len(rarely), *errors.shape)
+        _sparsetools.csc_matvecs(*shape, self.ends, self.indices, self.values, errors.reshape(-1), sums)
 
 
 # OpenBLAS multiplies matrices without copying them first where examples * features * columns is at most this.
@@ -93,7 +95,7 @@ SMALL_PRODUCT = 1_000_000
 FEWEST_COLUMNS = 64
 
 
-def product(x: Array, weights: Array, out: Array) -> None:
+def dense_product(x: Array, weights: Array, out: Array) -> None:
     """x @ weights, of shapes (batch, features) and (features, units), into `out` (batch, units).
 
     A small mini-batch uses each weight a few times only, so that copying them takes as long as multiplying: its product
