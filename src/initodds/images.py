@@ -4,6 +4,8 @@ A dark pixel adds nothing to a pre-activation, and its weights have no gradient.
 67, and fewer than one image in five lights another 432: a product of all pixels would spend most of its time on zeros.
 """
 
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -66,7 +68,7 @@ class Batch(NamedTuple):
 
     def product(self, weights: Array, out: Array) -> Array:
         """X W, in `out` (batch, units), a contiguous array."""
-        often, rarely = np.split(weights, [self.often.shape[1]])
+        often, rarely = weights[: self.often.shape[1]], weights[self.often.shape[1] :]
         dense_product(self.often, often, out)
         # SciPy's public products return a new array; the routines behind them add to one that they are given.
         sums = out.reshape(-1, copy=False)
@@ -80,13 +82,18 @@ class Batch(NamedTuple):
         BLAS's gemm does it in one pass over the weights, and needs no array of their size. It counts columns first, and
         sees the transpose of each of these arrays: W^T += E^T X.
         """
-        often, rarely = np.split(weights, [self.often.shape[1]])
+        often, rarely = weights[: self.often.shape[1]], weights[self.often.shape[1] :]
         if len(often):
-            gemm = get_blas_funcs("gemm", dtype=weights.dtype)
-            gemm(1.0, errors.T, self.often.T, beta=1.0, c=often.T, trans_b=True, overwrite_c=True)
+            gemm_of(weights.dtype)(1.0, errors.T, self.often.T, beta=1.0, c=often.T, trans_b=True, overwrite_c=True)
         sums = rarely.reshape(-1, copy=False)
         shape = (len(rarely), *errors.shape)
         _sparsetools.csc_matvecs(*shape, self.ends, self.indices, self.values, errors.reshape(-1), sums)
+
+
+@cache
+def gemm_of(dtype: np.dtype) -> Callable[..., Array]:
+    """BLAS's matrix product for this dtype."""
+    return get_blas_funcs("gemm", dtype=dtype)
 
 
 # OpenBLAS multiplies matrices without copying them first where examples * features * columns is at most this.
