@@ -1,6 +1,6 @@
 """Where does a sweep's time go, and how does it grow? The quickstart by 1 and 2 processes, and cells of 100 to 10,000.
 
-python experiments/04-speed/sweep_time.py            about ten minutes; writes sweep.md
+python experiments/04-speed/sweep_time.py            about five minutes; writes sweep.md
 """
 
 import json
@@ -26,9 +26,7 @@ def seconds_of(*arguments: str, folder: str) -> float:
 def parts() -> None:
     """Run the quickstart in this process, its parts timed; prints them as JSON."""
     begin = time.perf_counter()
-    import mlflow  # noqa: F401
-
-    from initodds import cell, plan, sweep, tracking, training  # noqa: F401
+    from initodds import cell, plan, sweep, tracking, training  # noqa: F401  the first import settles BLAS
     from initodds.__main__ import main
 
     spent = {"import": time.perf_counter() - begin}
