@@ -18,8 +18,8 @@ from initodds.initializers import Uniform
 from initodds.network import Network
 
 NETWORK, REPLICATES = Network((784, 30, 10)), 32
-# The most that a step may take, as a multiple of two plain products, by batch size; measured: X.
-MOST = {1: 2.0, 10: 1.2, 100: 1.4, 1000: 1.6}
+# The most that a step may take, as a multiple of two plain products, by batch size; measured: 1.6, 0.6, 0.7 and 0.8.
+MOST = {1: 2.0, 10: 0.75, 100: 0.85, 1000: 0.95}
 
 
 @pytest.fixture(scope="module")
