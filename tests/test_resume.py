@@ -134,7 +134,16 @@ def test_an_interruption_is_marked_and_the_rest_done_later(sign: int, tmp_path: 
 
 def start(folder: Path, *arguments: str, output: int = subprocess.PIPE) -> subprocess.Popen[str]:
     program = [sys.executable, "-m", "initodds", *arguments]
-    return subprocess.Popen(program, cwd=folder, stdout=output, stderr=output, text=True, start_new_session=True)
+    return subprocess.Popen(
+        program,
+        cwd=folder,
+        stdout=output,
+        stderr=output,
+        text=True,
+        start_new_session=True,
+        # Where the tests are a shell's background job they ignore SIGINT, and what they start would do so too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def statuses(folder: Path) -> list[str]:
