@@ -54,8 +54,7 @@ class Landscape:
 
     def __init__(self, stack: Stack, images: Images, targets: Array) -> None:
         self.stack, self.images = stack, images
-        self.examples = len(images)
-        starts = range(0, self.examples, CHUNK)
+        starts = range(0, len(images), CHUNK)
         self.chunks = [images.part(start, start + CHUNK) for start in starts]
         self.units: list[list[Units]] = []
         self.cost = np.zeros(stack.replicates)
@@ -63,13 +62,13 @@ class Landscape:
         for start, chunk in zip(starts, self.chunks, strict=True):
             units, cost = linearize(stack, chunk, targets[start : start + CHUNK])
             self.units.append(units)
-            self.cost += cost / self.examples
+            self.cost += cost / len(images)
             chunk.accumulate(flat(units[0].error), weights[0])
             for layer, here in enumerate(units):
                 if layer:
                     weights[layer] += outer(units[layer - 1].activation, here.error)
                 biases[layer] += here.error.sum(axis=1, keepdims=True)
-        self.gradient = pack(weights, biases) / self.examples
+        self.gradient = pack(weights, biases) / len(self.images)
 
     def hessian_product(self, vectors: Array) -> Array:
         """The Hessian of each network's cost times its own of the `vectors` (R, P): (R, P).
@@ -100,7 +99,7 @@ class Landscape:
                 error += units[layer - 1].bend * moved[layer - 1]
             chunk.accumulate(flat(error), weights[0])
             biases[0] += error.sum(axis=1, keepdims=True)
-        return pack(weights, biases) / self.examples
+        return pack(weights, biases) / len(self.images)
 
 
 def linearize(stack: Stack, x: Batch, targets: Array) -> tuple[list[Units], Array]:
