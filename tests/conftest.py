@@ -13,9 +13,9 @@ import requests
 from hydra import compose, initialize_config_dir
 
 import initodds  # noqa: F401  settles BLAS before NumPy loads
-from initodds import config
-from initodds.config import Settings
-from initodds.network import Layer, Network
+from initodds.cells import config
+from initodds.cells.config import Settings
+from initodds.networks.network import Layer, Network
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ import yaml
 from hydra.utils import instantiate
 from scipy import stats
 
-from initodds import config
-from initodds.errors import InputError
+from initodds.cells import config
 from initodds.initializers import Centred, Normal, Uniform, VarianceScaling, Zeros
+from initodds.vocabulary import InputError
 
 FAN_IN, FAN_OUT = 300, 200
 

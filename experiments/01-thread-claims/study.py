@@ -18,13 +18,15 @@ import pandas as pd
 from studies import percent, rate, read_results, sweep, write_results
 from tabulate import tabulate
 
-from initodds import analysis, cell, datasets, figures
-from initodds.broadcasting import column_bias_shapes
+from initodds import analysis, datasets
+from initodds.cells import cell
 from initodds.engines.matrix import Matrix
 from initodds.engines.per_example import PerExample
 from initodds.engines.stacked import Stacked
 from initodds.initializers import Uniform
-from initodds.network import Network
+from initodds.networks.broadcasting import column_bias_shapes
+from initodds.networks.network import Network
+from initodds.statistics import figures
 
 FOLDER = Path(__file__).parent
 SWEEPS = ("claims/init", "claims/reduction", "claims/batch", "claims/cost")
@@ -37,7 +39,7 @@ def measure_speed() -> pd.DataFrame:
     """Network-epochs a second of the three engines on full MNIST, in one process on one thread, rounds interleaved."""
     data = datasets.mnist(initodds_data())
     network = Network((784, 30, 10))
-    targets = np.eye(10, dtype=np.float32)[data.train.labels]
+    targets = np.eye(10, dtype=np.float32)[data.train.y]
     layers = [cell.draw(Uniform(-0.5, 0.5), network, 0, replicate) for replicate in range(32)]
     rows = []
     for batch in (10, 100):

@@ -16,7 +16,8 @@ import pandas as pd
 from studies import rate, read_results, sweep, write_results
 from tabulate import tabulate
 
-from initodds import analysis, datasets, figures
+from initodds import analysis, datasets
+from initodds.statistics import figures
 
 FOLDER = Path(__file__).parent
 X, Y = "init.centre", "init.half_width"

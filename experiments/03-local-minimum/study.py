@@ -16,9 +16,10 @@ import pandas as pd
 from studies import rate, read_results, sweep, write_results
 from tabulate import tabulate
 
-from initodds import figures
-from initodds.diagnosis import CAUSES, NEGLIGIBLE, POINTS
-from initodds.escape import VARIANTS
+from initodds.statistics import figures
+from initodds.verdicts.diagnosis import NEGLIGIBLE
+from initodds.verdicts.escape import VARIANTS
+from initodds.vocabulary import CAUSES, POINTS
 
 FOLDER = Path(__file__).parent
 WAYS_OUT = [variant.name for variant in VARIANTS]

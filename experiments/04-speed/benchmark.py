@@ -27,9 +27,10 @@ from contenders import CONTENDERS
 from tabulate import tabulate
 from threadpoolctl import threadpool_limits
 
-from initodds import blas, cell, datasets
+from initodds import blas, datasets
+from initodds.cells import cell
 from initodds.initializers import Uniform
-from initodds.network import Network
+from initodds.networks.network import Network
 
 FOLDER = Path(__file__).parent
 NETWORK = Network((784, 30, 10))
@@ -55,7 +56,7 @@ def measure(name: str, settings: list[tuple[int, int, str]]) -> list[dict]:
     """Network-epochs a second of one contender, in this process, at each (batch, R, dtype)."""
     os.sched_setaffinity(0, {os.cpu_count() - 1})
     data = datasets.mnist(os.environ.get("INITODDS_DATA"))
-    targets = np.eye(10, dtype=np.float32)[data.train.labels]
+    targets = np.eye(10, dtype=np.float32)[data.train.y]
     contender = CONTENDERS[name][0]
     order = np.random.default_rng(0).permutation(EXAMPLES)
     result = []
@@ -122,13 +123,13 @@ def accuracies(name: str) -> list[dict]:
     data = datasets.mnist(os.environ.get("INITODDS_DATA"))
     layers = [cell.draw(Uniform(-0.5, 0.5), NETWORK, 0, r) for r in range(8)]
     count = 2 if CONTENDERS[name][0].one_by_one else 8
-    targets = np.eye(10, dtype=np.float32)[data.train.labels]
+    targets = np.eye(10, dtype=np.float32)[data.train.y]
     made = CONTENDERS[name][0](layers[:count], data.train.x, targets, 10, "float32")
     made.steps(np.random.default_rng(0).permutation(EXAMPLES).reshape(-1, 10))
     found = []
     for (w1, b1), (w2, b2) in made.layers():
         hidden = 1 / (1 + np.exp(-(data.test.x @ w1 + b1)))
-        found.append(float(((hidden @ w2 + b2).argmax(axis=1) == data.test.labels).mean()))
+        found.append(float(((hidden @ w2 + b2).argmax(axis=1) == data.test.y).mean()))
     return [{"contender": name, "accuracies": found}]
 
 

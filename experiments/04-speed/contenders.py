@@ -11,7 +11,7 @@ import numpy as np
 
 from initodds.engines.per_example import PerExample
 from initodds.engines.stacked import Stacked
-from initodds.network import Layer, Network
+from initodds.networks.network import Layer, Network
 
 Array = np.ndarray
 RATE = 3.0

@@ -12,10 +12,11 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import initodds  # noqa: F401  settles BLAS before NumPy loads
-from initodds import cell, datasets
+from initodds import datasets
+from initodds.cells import cell
 from initodds.engines.stacked import Stacked
 from initodds.initializers import Uniform
-from initodds.network import Network
+from initodds.networks.network import Network
 
 NETWORK, REPLICATES = Network((784, 30, 10)), 32
 # The most that a step may take, as a multiple of two plain products, by batch size; measured: 1.6, 0.6, 0.7 and 0.8.
@@ -31,7 +32,7 @@ def data() -> datasets.Dataset:
 
 @pytest.mark.parametrize("batch", MOST)
 def test_a_step_takes_no_more_than_two_plain_products_of_its_shape(batch: int, data: datasets.Dataset, benchmark):
-    targets = np.eye(10, dtype=np.float32)[data.train.labels]
+    targets = np.eye(10, dtype=np.float32)[data.train.y]
     layers = [cell.draw(Uniform(-0.5, 0.5), NETWORK, 0, r) for r in range(REPLICATES)]
     engine = Stacked(NETWORK, layers, data.train.x, targets, 3.0, "mean", np.dtype(np.float32))
     rows = np.random.default_rng(0).permutation(len(targets))[:batch]

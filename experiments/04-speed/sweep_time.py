@@ -26,8 +26,11 @@ def seconds_of(*arguments: str, folder: str) -> float:
 def parts() -> None:
     """Run the quickstart in this process, its parts timed; prints them as JSON."""
     begin = time.perf_counter()
-    from initodds import cell, plan, sweep, tracking, training  # noqa: F401  the first import settles BLAS
-    from initodds.__main__ import main
+    from initodds.cells import cell
+    from initodds.commands.run import main
+    from initodds.sweeps import jobs, plan  # noqa: F401  the first import settles BLAS
+    from initodds.tracking import cell_runs
+    from initodds.training import loop
 
     spent = {"import": time.perf_counter() - begin}
 
@@ -42,14 +45,15 @@ def parts() -> None:
 
         setattr(module, name, wrapper)
 
-    from initodds import config, summary
+    from initodds.cells import config
+    from initodds.sweeps import summary
 
     timed(plan, "read", "compose, data included")
     timed(config, "dataset", "data")
     timed(cell, "train", "training, evaluation included")
-    timed(training, "evaluate", "evaluation")
+    timed(loop, "evaluate", "evaluation")
     timed(cell, "diagnose", "diagnosis")
-    timed(tracking, "write_cell", "tracking")
+    timed(cell_runs, "write_cell", "tracking")
     timed(summary, "of_sweep", "table")
     sys.argv[1:] = ["experiment=quickstart", "hydra/launcher=basic"]
     main()
@@ -60,7 +64,7 @@ def parts() -> None:
 
 def grown(replicates: str) -> None:
     """One cell of so many replicates, one epoch of mnist_5k, in this process; prints time and memory as JSON."""
-    from initodds.__main__ import main
+    from initodds.commands.run import main
 
     begin = time.perf_counter()
     sys.argv[1:] = [f"replicates={replicates}", "sgd.epochs=1", "tracking.replicates=table", "init=half",

@@ -25,9 +25,10 @@ class CellSweeper(BasicSweeper):
     """
 
     def sweep(self, arguments: list[str]) -> Any:
-        from initodds import plan, store, summary, unsent
-        from initodds.progress import Monitor
-        from initodds.sweep import begin, end_on_sigterm
+        from initodds.sweeps import plan, summary
+        from initodds.sweeps.jobs import begin, end_on_sigterm
+        from initodds.sweeps.progress import Monitor
+        from initodds.tracking import store, unsent
 
         assert self.config is not None
         assert self.hydra_context is not None

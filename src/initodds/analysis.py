@@ -3,11 +3,12 @@
 `load_replicates` reads one tidy row a replicate; the others take such a frame, or any that has the columns they name.
 """
 
-from initodds.boundary import boundary, predict_boundary
-from initodds.comparison import compare
-from initodds.loading import load_curves, load_replicates
-from initodds.rates import interval, rates
-from initodds.survival import log_rank, median_time, time_to_target
+from initodds.statistics.boundary import boundary
+from initodds.statistics.comparison import compare
+from initodds.statistics.rates import interval, rates
+from initodds.statistics.survival import log_rank, median_time, time_to_target
+from initodds.tracking.loading import load_curves, load_replicates
+from initodds.verdicts.theory import predict_boundary
 
 __all__ = [
     "boundary",

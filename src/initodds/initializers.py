@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from initodds.errors import InputError
+from initodds.vocabulary import InputError
 
 Array = np.ndarray
 

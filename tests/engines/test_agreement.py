@@ -9,15 +9,15 @@ from initodds.engines.matrix import Matrix
 from initodds.engines.per_example import PerExample
 from initodds.engines.sequential import Sequential
 from initodds.engines.stacked import Stacked
-from initodds.errors import InputError
-from initodds.network import Network
-from initodds.training import mini_batches
+from initodds.networks.network import Network
+from initodds.training.loop import mini_batches
+from initodds.vocabulary import InputError
 from tests.conftest import random_layers
 
 
 def after_an_epoch(engine: type[Engine], network: Network, layers: list, reduction: str, rate: float) -> list:
     data = datasets.digits().train
-    made = engine(network, layers, data.x, np.eye(10)[data.labels], rate, reduction, np.dtype(np.float64))
+    made = engine(network, layers, data.x, np.eye(10)[data.y], rate, reduction, np.dtype(np.float64))
     for rows in mini_batches(len(data), 20, 1, np.random.default_rng(4)):  # 1442 examples: the last batch has 2
         made.step(rows)
     return [made.stack().replicate(r) for r in range(len(layers))]

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from initodds.engines.stacked import Stacked
-from initodds.network import Network, Stack
+from initodds.networks.network import Network, Stack
 from tests.conftest import random_layers
 
 NETWORKS = [

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from initodds.network import Layer, Network, Stack
+from initodds.networks.network import Layer, Network, Stack
 
 Array = np.ndarray
 Reduction = Literal["mean", "sum"]

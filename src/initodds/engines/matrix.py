@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from initodds.engines.sequential import One, Sequential
-from initodds.network import Layer
+from initodds.networks.network import Layer
 
 Array = np.ndarray
 

@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 
 from initodds.engines import Reduction
-from initodds.errors import InputError
-from initodds.network import Layer, Network, Stack
+from initodds.networks.network import Layer, Network, Stack
+from initodds.vocabulary import InputError
 
 Array = np.ndarray
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from initodds.engines import Reduction
-from initodds.images import Images
-from initodds.network import Buffers, Layer, Network, Stack, flat
+from initodds.networks.images import Images
+from initodds.networks.network import Buffers, Layer, Network, Stack, flat
 
 Array = np.ndarray
 

@@ -1,0 +1,4 @@
+"""What a user types: `initodds`, `initodds-report`, `initodds-explain`.
+
+Each module has a `main`, and turns an `InputError` into one line and exit status 1.
+"""

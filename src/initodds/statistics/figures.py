@@ -1,0 +1,270 @@
+"""Tidy frames to Matplotlib Axes, one function a figure. The same colour for the same outcome everywhere."""
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from initodds.statistics.rates import interval
+from initodds.vocabulary import OUTCOMES
+
+# Okabe and Ito's colours, told apart with any kind of colour vision, and by their lightness in print.
+COLOURS = dict(zip(OUTCOMES, ("#009E73", "#56B4E9", "#E69F00", "#D55E00", "#000000"), strict=True))
+
+
+def panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure of this size in inches with so many empty Axes side by side; freed with the last reference to it."""
+    figure = Figure(figsize=(width, height), layout="constrained", dpi=120)
+    return figure, list(figure.subplots(1, count, squeeze=False)[0])
+
+
+def curves(frame: pd.DataFrame, metric: str, ax: Axes) -> Axes:
+    """One line a replicate, coloured by outcome: `metric` over the steps.
+
+    `frame` has the columns replicate, outcome, step, and `metric`; the steps are shown on a scale that is linear up to
+    the first and logarithmic beyond.
+    """
+    for outcome in OUTCOMES:
+        of_outcome = frame[frame["outcome"] == outcome]
+        # One artist for all, since a thousand take seconds to draw.
+        lines = [line[["step", metric]].to_numpy(float) for _, line in of_outcome.groupby("replicate")]
+        ax.add_collection(LineCollection(lines, colors=COLOURS[outcome], linewidths=0.8, alpha=0.7, label=outcome))
+    ax.autoscale_view()
+    ax.set_xscale("symlog", linthresh=1)
+    ax.set_xlim(left=0)
+    ax.set(xlabel="SGD steps", ylabel=metric)
+    sns.despine(ax=ax)
+    return ax
+
+
+def outcome_curves(frame: pd.DataFrame, title: str) -> Figure:
+    """Accuracy and cost of all replicates over the steps, coloured by outcome; `frame` as for `curves`, with both."""
+    figure, (left, right) = panels(2, 9, 3.6)
+    curves(frame, "accuracy", left).set_ylim(0, 1)
+    curves(frame, "cost", right).set_ylim(bottom=0)
+    counts = frame.drop_duplicates("replicate")["outcome"].value_counts()
+    lines = {f"{counts[o]} {o}": Line2D([], [], color=COLOURS[o], linewidth=3) for o in OUTCOMES if counts.get(o, 0)}
+    right.legend(lines.values(), lines.keys(), frameon=False)
+    figure.suptitle(title)
+    return figure
+
+
+def outcome_map(rates: pd.DataFrame, rows: str, outcome: str, ax: Axes, labelled: bool = True) -> Axes:
+    """The rate of one outcome as a map: a row for each value of `rows`, a column for each value of `columns`.
+
+    `rates` has the columns `rows`, columns, outcome, count, n, rate. Each field is annotated with percent and count;
+    `labelled` says whether the rows are named.
+    """
+    chosen = rates[rates["outcome"] == outcome]
+    order = {"index": chosen[rows].unique(), "columns": chosen["columns"].unique()}
+    rate = chosen.pivot(index=rows, columns="columns", values="rate").reindex(**order)
+    counts = zip(chosen["rate"], chosen["count"], chosen["n"], strict=True)
+    text = chosen.assign(text=[f"{100 * rate:.0f} %\n{count} of {n}" for rate, count, n in counts])
+    sns.heatmap(
+        rate,
+        annot=text.pivot(index=rows, columns="columns", values="text").reindex(**order),
+        fmt="",
+        vmin=0,
+        vmax=1,
+        cmap=sns.light_palette(COLOURS[outcome], as_cmap=True),
+        linewidths=1,
+        cbar=False,
+        ax=ax,
+    )
+    ax.set(xlabel="", ylabel=rows if labelled else "", title=f"share {outcome}")
+    if not labelled:
+        ax.set_yticks([])
+    ax.tick_params(length=0, rotation=0)
+    return ax
+
+
+def sweep_map(rates: pd.DataFrame, by: list[str]) -> Figure:
+    """Shares converged and stuck of a sweep's cells: the first key of `by` downwards, all others across.
+
+    `rates` has the columns `by`, outcome, count, n, rate.
+    """
+    rows, *others = by
+    names = [
+        "\n".join(short(key, value) for key, value in zip(others, values, strict=True))
+        for values in rates[others].to_numpy()
+    ]
+    frame = rates.assign(columns=names)
+    width = 2 + 1.3 * frame["columns"].nunique()
+    height = 1.2 + 0.5 * frame[rows].nunique()
+    figure, (left, right) = panels(2, 2 * width, height)
+    outcome_map(frame, rows, "converged", left)
+    outcome_map(frame, rows, "stuck", right, labelled=False)
+    return figure
+
+
+def rate_dots(rates: pd.DataFrame, by: list[str], outcome: str, ax: Axes) -> Axes:
+    """The rate of one outcome in each group as a dot with its 95 % interval, the groups below each other.
+
+    `rates` has the columns `by`, outcome, n, rate, low, high.
+    """
+    chosen = rates[rates["outcome"] == outcome].iloc[::-1]
+    rows = chosen[by].to_numpy()
+    names = [", ".join(short(key, value) for key, value in zip(by, row, strict=True)) for row in rows]
+    sizes = chosen["n"].unique()
+    if len(sizes) > 1:
+        names = [f"{name} (n = {n})" for name, n in zip(names, chosen["n"], strict=True)]
+    at = range(len(chosen))
+    ax.hlines(at, chosen["low"], chosen["high"], color=COLOURS[outcome], linewidth=2.5)
+    ax.plot(chosen["rate"], at, "o", color=COLOURS[outcome], markeredgecolor="black")
+    ax.set_yticks(at, names)
+    each = f", n = {sizes[0]} each" if len(sizes) == 1 else ""
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.7, len(chosen) - 0.3), xlabel=f"share {outcome}, with 95 % interval{each}")
+    ax.grid(axis="x", alpha=0.3)
+    sns.despine(ax=ax, left=True)
+    ax.tick_params(axis="y", length=0)
+    return ax
+
+
+def heat_map(rates: pd.DataFrame, x: str, y: str, outcome: str, ax: Axes) -> Axes:
+    """The rate of one outcome over two swept numbers, x across and y upwards; each field has its percent and n.
+
+    `rates` has the columns x, y, outcome, n, rate, one row a field and outcome.
+    """
+    chosen = rates[rates["outcome"] == outcome]
+    rate, n = (chosen.pivot(index=y, columns=x, values=value).sort_index(ascending=False) for value in ("rate", "n"))
+    text = [
+        ["" if np.isnan(r) else f"{100 * r:.0f} %\nn {int(k)}" for r, k in zip(*rows, strict=True)]
+        for rows in zip(rate.to_numpy(), n.to_numpy(), strict=True)
+    ]
+    colours = sns.light_palette(COLOURS[outcome], as_cmap=True)
+    sns.heatmap(rate, annot=np.array(text), fmt="", vmin=0, vmax=1, cmap=colours, linewidths=0.5, cbar=False, ax=ax)
+    ax.set(xlabel=x, ylabel=y, title=f"share {outcome}")
+    ax.tick_params(length=0, rotation=0)
+    return ax
+
+
+def phase_diagram(
+    rates: pd.DataFrame,
+    boundaries: pd.DataFrame,
+    ax: Axes,
+    prediction: tuple[np.ndarray, np.ndarray] | None = None,
+    outcome: str = "converged",
+) -> Axes:
+    """Where networks have an outcome in the plane of (centre, half_width) of a uniform init.
+
+    rates: columns init.centre, init.half_width, outcome, rate: the share with the outcome is the shade of a square.
+    boundaries: columns init.half_width, boundary, low, high, as `boundary` returns them: dots with intervals.
+    prediction: (half_widths, centres), each (points,), of a line to compare with.
+    """
+    chosen = rates[rates["outcome"] == outcome]
+    shades = sns.light_palette(COLOURS[outcome], as_cmap=True)
+    style = {"marker": "s", "s": 70, "edgecolor": "0.6", "linewidth": 0.3, "vmin": 0, "vmax": 1, "cmap": shades}
+    squares = ax.scatter(chosen["init.centre"], chosen["init.half_width"], c=chosen["rate"], **style)
+    measured = boundaries.dropna(subset="boundary")
+    off = [measured["boundary"] - measured["low"], measured["high"] - measured["boundary"]]
+    at = (measured["boundary"], measured["init.half_width"])
+    ax.errorbar(*at, xerr=off, fmt="o", color="black", capsize=3, label=f"half {outcome} (95 % interval)")
+    if prediction is not None:
+        half_widths, centres = prediction
+        ax.plot(centres, half_widths, "--", color="0.3", label="predicted")
+    ax.set_yscale("log")
+    ticks = sorted(chosen["init.half_width"].unique())
+    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.minorticks_off()
+    ax.set(xlabel="centre", ylabel="half-width")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize="small", frameon=False)
+    ax.figure.colorbar(squares, ax=ax, label=f"share {outcome}")
+    sns.despine(ax=ax)
+    return ax
+
+
+def survival_curves(curves: pd.DataFrame, by: list[str], ax: Axes) -> Axes:
+    """The share of networks that have reached the target over the steps, with its band; one curve a group.
+
+    `curves` has the columns `by`, step, share, low, high, as `time_to_target` returns them.
+    """
+    groups = list(curves.groupby(by, sort=False, observed=True))
+    # A palette apart from the outcomes' colours, which mean something else.
+    for (key, curve), colour in zip(groups, sns.color_palette("viridis", len(groups)), strict=True):
+        label = ", ".join(short(name, value) for name, value in zip(by, key, strict=True))
+        ax.step(curve["step"], curve["share"], where="post", color=colour, label=label)
+        ax.fill_between(curve["step"], curve["low"], curve["high"], step="post", color=colour, alpha=0.2, linewidth=0)
+    ax.set_xscale("symlog", linthresh=1)
+    ax.set(xlabel="SGD steps", ylabel="share that has reached the target", xlim=(0, None), ylim=(-0.02, 1.02))
+    ax.legend(frameon=False, fontsize="small")
+    sns.despine(ax=ax)
+    return ax
+
+
+def final_costs(frame: pd.DataFrame, ax: Axes, best_constant_cost: float = 0.45, classes: int = 10) -> Axes:
+    """Histogram of the costs that networks end with, by outcome, with the plateaus that theory has for stuck ones.
+
+    frame: one row a replicate, columns cost (quadratic) and outcome. Where j of the outputs of `classes` equally
+    frequent classes are pinned at 1 and the others at 0, each high output is wrong but for its own class, and each low
+    one for its own: the cost is 1/2 (j (1 - 1 / classes) + (classes - j) / classes), for ten 0.5 + 0.4 j.
+    """
+    known = [outcome for outcome in OUTCOMES if (frame["outcome"] == outcome).any()]
+    levels = {j: 0.5 * (j * (1 - 1 / classes) + (classes - j) / classes) for j in range(classes + 1)}
+    for j, level in levels.items():
+        ax.axvline(level, color="0.7", linewidth=0.8, zorder=0, label="j outputs pinned high" if j == 0 else None)
+        ax.annotate(f"{j}", (level, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize="small")
+    ax.axvline(best_constant_cost, color="black", linestyle=":", label="best constant answer")
+    finite = frame[np.isfinite(frame["cost"])]
+    bins = np.arange(-0.025, max(levels.values()) + 0.2, 0.05).tolist()  # a level lies in the middle of its bin
+    ax.hist(
+        [finite.loc[finite["outcome"] == outcome, "cost"] for outcome in known],
+        bins=bins, stacked=True, color=[COLOURS[outcome] for outcome in known], label=known,
+    )  # fmt: skip
+    ax.set(xlabel="final test cost", ylabel="networks")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize="small")
+    sns.despine(ax=ax)
+    return ax
+
+
+def point_map(frame: pd.DataFrame, kinds: list[str], negligible: float, ax: Axes) -> Axes:
+    """Where networks came to rest: the norm of the gradient across, the size of the largest curvature upwards.
+
+    frame: one row a network, columns kind, gradient_relative and curvature_relative, shares of a fresh network's.
+    kinds: in the order of the legend.  negligible: the share under which both count as nothing; under it in both lies
+    the plateau, which is shaded. Values under 1e-20 stand at the edge.
+    """
+    least = 1e-20
+    ax.axvspan(least / 10, negligible, ymax=1, color="0.95", zorder=0)
+    ax.fill_between([least / 10, negligible], least / 10, negligible, color="0.88", zorder=0)
+    for kind, colour, marker in zip(kinds, sns.color_palette("viridis", len(kinds)), "osD^v", strict=False):
+        of_kind = frame[frame["kind"] == kind]
+        at = of_kind["gradient_relative"].clip(lower=least), of_kind["curvature_relative"].clip(lower=least)
+        ax.scatter(*at, color=colour, marker=marker, s=14, alpha=0.7, linewidth=0, label=f"{kind} (n = {len(of_kind)})")
+    ax.set(xscale="log", yscale="log", xlim=(least / 3, 3), ylim=(least / 3, 3))
+    ax.set(xlabel="gradient, as a share of a fresh network's", ylabel="largest curvature, likewise")
+    ax.annotate("plateau", (negligible, least), xytext=(-6, 2), textcoords="offset points", ha="right", color="0.4")
+    ax.legend(frameon=False, fontsize="small", loc="upper left")
+    sns.despine(ax=ax)
+    return ax
+
+
+def escape_dots(frame: pd.DataFrame, kinds: list[str], ways_out: list[str], ax: Axes) -> Axes:
+    """Of each kind of network, the share that got out by each way, with its 95 % interval.
+
+    frame: one row a network, columns kind and escaped_... (1 or 0, NaN where it was not tried) for each of `ways_out`.
+    """
+    step = 0.7 / len(ways_out)
+    for place, (way, colour) in enumerate(zip(ways_out, sns.color_palette("viridis", len(ways_out)), strict=True)):
+        for row, kind in enumerate(kinds):
+            out = frame.loc[frame["kind"] == kind, f"escaped_{way}"].dropna()
+            if len(out):
+                low, high = interval(out.sum(), len(out))
+                at = len(kinds) - 1 - row + 0.35 - place * step
+                ax.hlines(at, low, high, color=colour, linewidth=2.5)
+                ax.plot(out.mean(), at, "o", color=colour, markeredgecolor="black", markersize=5)
+        ax.plot([], [], "o", color=colour, label=way)
+    ax.set_yticks(range(len(kinds)), kinds[::-1])
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.6, len(kinds) - 0.4), xlabel="share that got out, with 95 % interval")
+    ax.grid(axis="x", alpha=0.3)
+    ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    sns.despine(ax=ax, left=True)
+    ax.tick_params(axis="y", length=0)
+    return ax
+
+
+def short(key: str, value: object) -> str:
+    """A setting as a label: the value alone for an init, else the key's last word and the value."""
+    return str(value) if key == "init" else f"{key.split('.')[-1]} {value}"

@@ -1,0 +1,67 @@
+"""What a sweep ends with: its table, on the terminal and in its run."""
+
+import sys
+
+import pandas as pd
+from tabulate import tabulate
+
+from initodds.statistics import figures, rates
+from initodds.tracking import cell_runs, store
+from initodds.tracking.store import Run, Store
+from initodds.vocabulary import OUTCOMES
+
+SHOWN = ["init", "sgd.batch_size", "sgd.learning_rate"]
+"""The settings that a table tells cells apart by where none was swept."""
+
+
+def of_sweep(there: Store, run: Run) -> int:
+    """Print the table of a sweep's finished cells, and write it and the heat map to the sweep's run.
+
+    Names the cells that did not finish on standard error, and returns their number.
+    """
+    cells = cell_runs.read_cells(there, run.id)
+    failed = cell_runs.read_failed_cells(there, run.id)
+    if len(cells):
+        by = told_apart_by(there, run.id, cells)
+        cells = cells.fillna(dict.fromkeys(by, ""))  # a key of one option of a group, which the others do not have
+        if cells.duplicated(by).any():  # they differ in what is no setting of a network, as in their diagnosis
+            by = [*by, "cell"]
+            cells["cell"] = range(len(cells))
+        of_cells = rates.of_counts(cells, by)
+        print(text(of_cells, by, "simple"))
+        counts = cells[list(OUTCOMES)].sum()
+        markdown = f"{in_words(counts)} in {len(cells)} cells.\n\n{text(of_cells, by, 'github')}"
+        run.log(store.now({"cells": len(cells), **counts.add_prefix("count/")}), {})
+        run.describe(markdown)
+        run.client.log_text(run.id, markdown, "rates.md")
+        run.client.log_text(run.id, of_cells.to_csv(index=False), "rates.csv")
+        run.client.log_figure(run.id, figures.sweep_map(of_cells, by), "rates.png")
+    for name, error in failed:
+        print(f"failed: {name}: {error}", file=sys.stderr)
+    return len(failed)
+
+
+def in_words(counts: pd.Series) -> str:
+    """What became of how many networks: `**40 networks**: 30 converged, 10 stuck`."""
+    parts = [f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome]]
+    return f"**{counts.sum()} networks**: {', '.join(parts)}"
+
+
+def of_cell(there: Store, fingerprint: str) -> str:
+    """The table of one cell."""
+    runs = cell_runs.runs_of_cell(there, fingerprint)
+    return text(rates.of_counts(cell_runs.counts_of(runs), SHOWN), SHOWN, "simple")
+
+
+def text(of_cells: pd.DataFrame, by: list[str], style: str) -> str:
+    """The rates of a sweep's cells as a table in one of tabulate's styles, and the note below it."""
+    table, note = rates.table(of_cells, by)
+    align = ["left"] * len(by) + ["right"] * (table.shape[1] - len(by))
+    lines = tabulate(table, headers="keys", tablefmt=style, showindex=False, disable_numparse=True, colalign=align)
+    return f"{lines}\n\n{note}"
+
+
+def told_apart_by(there: Store, sweep: str, cells: pd.DataFrame) -> list[str]:
+    """The settings that the cells of a sweep differ in: what was swept, or `SHOWN` where nothing was."""
+    swept = there.client.get_run(sweep).data.tags["swept"].split(",")
+    return [key for key in swept if key in cells] or SHOWN

@@ -1,0 +1,34 @@
+"""The words that are the same everywhere: what becomes of a network, why, and what a user's own input raises.
+
+Imports nothing, so that everything may import it.
+"""
+
+OUTCOMES = ("converged", "unfinished", "partial", "stuck", "diverged")
+"""Every outcome, from best to worst: see `initodds.verdicts.outcomes`."""
+
+CAUSES = (
+    "exploded",
+    "symmetric",
+    "hidden_saturated",
+    "outputs_saturated",
+    "constant_prediction",
+    "dead_classes",
+    "too_few_steps",
+    "none",
+)
+"""Every cause, in the order in which they are asked for: see `initodds.verdicts.diagnosis.causes_of`."""
+
+POINTS = ("flat", "saddle", "minimum", "not_stationary")
+"""Every kind of point: see `initodds.verdicts.diagnosis.points_of`. "" stands for one that was not looked at."""
+
+
+class InputError(ValueError):
+    """A value that the user gave cannot be used.
+
+    The message is one line that names the key, the value and what is accepted; the command shows it as it is.
+    """
+
+
+def one_line(error: BaseException) -> str:
+    """The message of any error, as one line of single-spaced words."""
+    return " ".join(str(error).split()) or type(error).__name__

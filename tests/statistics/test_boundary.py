@@ -1,0 +1,117 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from initodds import datasets
+from initodds.initializers import Centred
+from initodds.statistics.boundary import boundary, fit, log_likelihood
+from initodds.verdicts.theory import SATURATION, predict_boundary
+from initodds.vocabulary import InputError
+
+X = np.linspace(0, 0.2, 9)
+
+
+def frame_of(hits: list[int], n: int = 20, x: np.ndarray = X) -> pd.DataFrame:
+    """A sweep over x with so many converged of n at each value."""
+    outcomes = [["converged"] * k + ["stuck"] * (n - k) for k in hits]
+    return pd.DataFrame({"init.centre": np.repeat(x, n), "outcome": np.ravel(outcomes)})
+
+
+def test_the_fit_is_the_maximum_likelihood_of_an_independent_search():
+    hits = np.array([20, 20, 19, 14, 9, 3, 1, 0, 0.0])
+    n = np.full(9, 20.0)
+    found = fit(X, hits, n)
+    best = minimize(lambda p: -log_likelihood(np.exp(p[0]), p[1], X, hits, n), [4.0, 0.1], method="Nelder-Mead")
+    assert found["boundary"] == pytest.approx(best.x[1], abs=1e-4)
+    assert found["width"] == pytest.approx(2 * np.log(9) / np.exp(best.x[0]), rel=1e-2)
+
+
+def test_a_rising_share_has_the_same_boundary_as_the_falling_one():
+    falling = boundary(frame_of([20, 20, 19, 14, 9, 3, 1, 0, 0])).iloc[0]
+    rising = boundary(frame_of([0, 0, 1, 6, 11, 17, 19, 20, 20])).iloc[0]
+    for column in ("boundary", "low", "high", "width"):
+        assert rising[column] == pytest.approx(falling[column], abs=1e-5)
+
+
+@pytest.mark.parametrize(("spread", "n"), [(0.015, 32), (0.004, 32), (0.0005, 32), (0.06, 16)])
+def test_the_interval_covers(spread: float, n: int, rng: np.random.Generator):
+    edge = 0.083
+    covered, bounded = [], []
+    for _ in range(1000):
+        found = fit(X, rng.binomial(n, expit((edge - X) / spread)).astype(float), np.full(9, float(n)))
+        covered.append(found["low"] <= edge <= found["high"])
+        bounded.append(np.isfinite(found["boundary"]))
+    assert np.mean(covered) >= 0.93
+    assert np.mean(bounded) >= 0.93
+
+
+def test_perfect_separation_gives_the_bracket():
+    row = boundary(frame_of([20, 20, 20, 20, 0, 0, 0, 0, 0])).iloc[0]
+    assert (row["low"], row["high"]) == pytest.approx((X[3], X[4]))
+    assert row["boundary"] == pytest.approx((X[3] + X[4]) / 2)
+    assert row["width"] == 0
+    assert "separates perfectly" in row["note"]
+
+
+def test_a_bracket_of_one_replicate_a_value_is_wider_than_its_gap():
+    row = boundary(frame_of([1, 1, 1, 1, 0, 0, 0, 0, 0], n=1)).iloc[0]
+    assert row["low"] < X[3]
+    assert row["high"] > X[4]
+
+
+@pytest.mark.parametrize(("hits", "side"), [([20] * 9, "more"), ([0] * 9, "less"), ([15] * 9, "more")])
+def test_a_sweep_that_does_not_cross_says_so(hits: list[int], side: str):
+    row = boundary(frame_of(hits)).iloc[0]
+    assert np.isnan(row["boundary"])
+    assert np.isinf([row["low"], row["high"]]).all()
+    assert f"not crossed: {side} than half" in row["note"]
+
+
+@pytest.mark.parametrize("last", [0.2, 0.5, 2.0])
+def test_a_value_far_beyond_the_edge_does_not_move_it(last: float):
+    x = np.append(X[:-1], last)
+    row = boundary(frame_of([20, 20, 20, 15, 4, 0, 0, 0, 0], x=x)).iloc[0]
+    assert X[3] < row["low"] < row["boundary"] < row["high"] < X[4]
+
+
+@pytest.mark.parametrize("hits", [[0, 2, 16, 20, 20, 18, 3, 0, 0], [20, 20, 3, 0, 0, 0, 17, 20, 20]])
+def test_two_edges_are_named_and_not_averaged(hits: list[int]):
+    row = boundary(frame_of(hits)).iloc[0]
+    assert np.isnan(row["boundary"])
+    assert "half is passed 2 times" in row["note"]
+
+
+def test_a_share_that_does_not_change_has_no_edge():
+    row = boundary(frame_of([11, 9, 10, 12, 8, 11, 9, 10, 10])).iloc[0]
+    assert np.isnan(row["boundary"])
+    assert "no edge to be told" in row["note"]
+
+
+def test_one_value_is_no_sweep():
+    assert "one value only" in boundary(frame_of([3], x=X[:1]))["note"].item()
+
+
+def test_groups_and_a_missing_column():
+    frame = pd.concat([frame_of([20] * 5 + [0] * 4).assign(rate=1), frame_of([20] * 3 + [0] * 6).assign(rate=2)])
+    table = boundary(frame, by=["rate"])
+    assert table["rate"].tolist() == [1, 2]
+    assert table["boundary"][0] > table["boundary"][1]
+    with pytest.raises(InputError, match=r"by=init\.width"):
+        boundary(frame, x="init.width")
+
+
+def test_the_prediction_is_where_the_luckiest_unit_saturates(rng: np.random.Generator):
+    assert expit(SATURATION) * expit(-SATURATION) == pytest.approx(0.04 / 4)
+    data = datasets.mnist_5k()
+    half_width = 0.5
+    centre = float(predict_boundary(data, half_width))
+    x = data.train.x[rng.choice(4000, size=300, replace=False)].astype(float)
+    least = []
+    for _ in range(100):
+        weights, biases = Centred(centre, half_width)(rng, 784, 30)
+        least.append((x @ weights + biases).min(axis=1).mean())
+    assert np.mean(least) == pytest.approx(SATURATION, abs=0.5)
+    wide, narrow = predict_boundary(data, np.array([1.0, 0.1]))
+    assert wide > centre > narrow > 0

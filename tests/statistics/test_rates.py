@@ -1,0 +1,127 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import beta
+
+from initodds.statistics import rates
+from initodds.vocabulary import OUTCOMES, InputError
+
+Z = 1.959963984540054
+
+
+@given(st.integers(1, 1000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_is_the_closed_form(counted: tuple[int, int]):
+    count, n = counted
+    share = count / n
+    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
+    assert rates.interval(count, n) == pytest.approx((max(0, middle - half), min(1, middle + half)), abs=1e-12)
+
+
+def test_exact_is_clopper_and_pearsons():
+    assert rates.interval(0, 32, "exact") == pytest.approx((0, 1 - 0.025 ** (1 / 32)))
+    assert rates.interval(5, 20, "exact") == pytest.approx((beta.ppf(0.025, 5, 16), beta.ppf(0.975, 6, 15)))
+
+
+def test_published_values():
+    # Newcombe (1998), Statistics in Medicine 17, table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29, by the score method.
+    for count, n, low, high in (
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ):
+        assert rates.interval(count, n) == pytest.approx((low, high), abs=6e-5)
+
+
+FRAME = pd.DataFrame(
+    {
+        "init": ["unit"] * 4 + ["half"] * 5,
+        "rate": [1.0] * 9,
+        "outcome": ["stuck"] * 3 + ["partial"] + ["converged"] * 5,
+    }
+)
+
+
+def test_rates_count_every_outcome_of_every_group():
+    table = rates.rates(FRAME, ["init", "rate"])
+    assert len(table) == 2 * len(OUTCOMES)
+    assert table["init"].unique().tolist() == ["unit", "half"]
+    counts = table.set_index(["init", "outcome"])["count"]
+    assert counts["unit", "stuck"] == 3
+    assert counts["half", "stuck"] == 0
+    assert (table.groupby("init")["count"].sum() == table.groupby("init")["n"].first()).all()
+    row = table[(table["init"] == "half") & (table["outcome"] == "stuck")].iloc[0]
+    assert (row["low"], row["high"]) == rates.interval(0, 5)
+    assert row["high"] > 0.4
+
+
+def test_the_table_leaves_out_an_outcome_that_nothing_had_and_bounds_it_in_the_note():
+    table, note = rates.table(rates.rates(FRAME, ["init"]), ["init"])
+    assert table.columns.tolist() == ["init", "n", "converged", "partial", "stuck"]
+    assert table["stuck"].tolist() == [rates.in_words(k, n, *rates.interval(k, n)) for k, n in ((3, 4), (0, 5))]
+    assert "unfinished, diverged" in note
+    assert f"0 of 4: at most {100 * rates.interval(0, 4)[1]:.0f} %" in note
+
+
+def test_in_words():
+    assert rates.in_words(8, 32, *rates.interval(8, 32)) == "8  25% [13, 42]"
+
+
+def test_wilson_of_whole_counts_is_scipys():
+    for count, n in ((0, 7), (3, 7), (7, 7), (50, 200)):
+        assert rates.wilson(count, n) == pytest.approx(rates.interval(count, n), abs=1e-12)
+
+
+def test_wilson_covers_on_average(rng: np.random.Generator):
+    shares = rng.uniform(0.02, 0.98, size=4000)
+    counts = rng.binomial(32, shares)
+    low, high = rates.wilson(counts, np.full(4000, 32))
+    assert 0.93 < ((low <= shares) & (shares <= high)).mean() < 0.97
+
+
+def orders_of(shares: np.ndarray, each: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Replicates of one cell, so many in each data order, that converge with the order's own share."""
+    hits = rng.random((len(shares), each)) < shares[:, None]
+    order = np.repeat(np.arange(len(shares)), each)
+    return pd.DataFrame({"init": "a", "order": order, "outcome": np.where(hits.ravel(), "converged", "stuck")})
+
+
+def test_independent_replicates_are_seldom_called_over_dispersed(rng: np.random.Generator):
+    found = [rates.dispersion(orders_of(np.full(8, 0.4), 25, rng)) for _ in range(400)]
+    assert np.mean(np.array(found) > 1) == pytest.approx(0.05, abs=0.03)
+
+
+def test_an_interval_over_orders_that_differ_is_widened_and_covers(rng: np.random.Generator):
+    covered, widened = [], []
+    for _ in range(400):
+        shares = rng.beta(4, 4, size=12)  # each data order has a share of its own, 0.5 on average
+        table = rates.rates(orders_of(shares, 25, rng), ["init"])
+        row = table[table["outcome"] == "converged"].iloc[0]
+        covered.append(row["low"] <= 0.5 <= row["high"])
+        widened.append(row["dispersion"] > 1)
+    assert np.mean(widened) > 0.9
+    assert np.mean(covered) > 0.9
+
+
+def test_one_order_or_one_outcome_is_not_over_dispersed(rng: np.random.Generator):
+    assert rates.dispersion(orders_of(np.array([0.5]), 20, rng)) == 1
+    assert rates.dispersion(orders_of(np.array([0.0, 0.0]), 20, rng)) == 1
+    assert rates.dispersion(FRAME) == 1
+
+
+def test_bad_frames_are_told():
+    with pytest.raises(InputError, match="by=speed: not a column; the frame has init, rate, outcome"):
+        rates.rates(FRAME, ["speed"])
+    with pytest.raises(InputError, match="no replicate"):
+        rates.rates(FRAME.iloc[:0], ["init"])
+
+
+def test_no_column_at_all_pools_everything():
+    table = rates.rates(FRAME, [])
+    assert table["n"].unique().tolist() == [9]
+    assert table["count"].sum() == 9

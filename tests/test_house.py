@@ -1,0 +1,80 @@
+"""The house has floors: imports go one way, and a package loads no more than it needs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "initodds"
+
+FLOORS = (
+    "blas",
+    "vocabulary",
+    "initializers",
+    "datasets",
+    "networks",
+    "engines",
+    "training",
+    "verdicts",
+    "cells",
+    "tracking",
+    "sweeps",
+    "commands",
+)
+"""From the bottom to the top; a module imports from its own floor and from those below."""
+
+STATISTICS_KNOWS = {"vocabulary", "statistics"}
+KNOW_STATISTICS = {"statistics", "tracking", "sweeps", "commands", "analysis"}
+
+
+def floor_of(module: str) -> str:
+    """The floor of a module of the package: `initodds.networks.network` is on `networks`."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def imports() -> list[tuple[str, str]]:
+    """(importing floor, imported floor) of every import in the package, late ones and those for types alone too."""
+    found = []
+    for path in SOURCE.rglob("*.py"):
+        here = path.relative_to(SOURCE).with_suffix("").parts[0]
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "initodds":
+                modules = (
+                    [f"initodds.{name.name}" for name in node.names] if node.module == "initodds" else [node.module]
+                )
+                found += [(here, floor_of(module)) for module in modules]
+            elif isinstance(node, ast.Import):
+                found += [(here, floor_of(name.name)) for name in node.names if name.name.startswith("initodds.")]
+    return found
+
+
+def test_imports_go_one_way():
+    upwards = {
+        (importing, imported)
+        for importing, imported in imports()
+        if importing in FLOORS and imported in FLOORS and FLOORS.index(imported) > FLOORS.index(importing)
+    }
+    assert upwards == set()
+
+
+def test_statistics_stands_beside_the_floors():
+    assert {imported for importing, imported in imports() if importing == "statistics"} <= STATISTICS_KNOWS
+    assert {importing for importing, imported in imports() if imported == "statistics"} <= KNOW_STATISTICS
+
+
+def test_every_floor_is_in_the_house():
+    """So that a new package has to find its place here."""
+    rooms = {path.stem for path in SOURCE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    assert rooms - {"__init__", "__main__", "analysis", "statistics"} == set(FLOORS)
+
+
+@pytest.mark.parametrize("floor", ["datasets", "networks", "engines", "training", "verdicts", "statistics"])
+def test_numerical_floors_know_nothing_of_hydra_or_mlflow(floor: str):
+    modules = sorted(
+        f"initodds.{floor}.{path.stem}" for path in (SOURCE / floor).glob("*.py") if path.stem != "__init__"
+    )
+    code = f"import sys, {', '.join([f'initodds.{floor}', *modules])}; print({{'hydra', 'mlflow'}} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
