@@ -1,45 +1,63 @@
-"""Three ways to take the same SGD step: `stacked`, `matrix`, `per_example`.
+"""How steps are taken: a `Problem` and layers in, an engine that trains them out.
 
-Each engine is made for R networks and one training set, and offers
-
-- `step(rows)`: one SGD step of all R networks on the training examples `rows` (batch,);
-- `stack()`: the networks as they are now, a `Stack` whose arrays the caller must not change;
-- `overflows`: (R,) how often a naive logistic function would have overflowed in the steps so far.
+Three engines take the same steps: `stacked`, `matrix`, `per_example`.
 """
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
+from initodds.engines.optimizers import Optimizer
 from initodds.networks.network import Layer, Network, Stack
 
 Array = np.ndarray
 Reduction = Literal["mean", "sum"]
 
 
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What networks are to learn, and how.
+
+    x: (examples, features).  targets: (examples, outputs).
+    optimizer: its learning rate is a number, or (R,) for R networks.
+    reduction: whether a step follows the mini-batch's mean gradient, or its sum.
+    dtype: in which the networks are trained.
+    """
+
+    network: Network
+    x: Array
+    targets: Array
+    optimizer: Optimizer
+    reduction: Reduction
+    dtype: np.dtype
+
+
 class Engine(Protocol):
-    """Takes SGD steps of R networks on the examples of one training set."""
+    """Takes steps of R networks on one problem. Made as `Engine(problem, replicates)`, where `replicates` has the
+    layers of each of the R networks.
 
-    def __init__(
-        self,
-        network: Network,
-        replicates: Sequence[Sequence[Layer]],
-        x: Array,
-        targets: Array,
-        learning_rate: float | Array,
-        reduction: Reduction,
-        dtype: np.dtype,
-    ) -> None:
-        """Made from `replicates`, the layers of each of the R networks.
+    side_by_side: how many networks of a usual size it is best given at once; 1 for one that trains them in turn.
+    """
 
-        `x` is (examples, features), `targets` (examples, outputs); `learning_rate` a number or (R,).
-        `reduction`: whether a step follows the mini-batch's mean gradient, or its sum.
+    side_by_side: ClassVar[int]
+
+    def __init__(self, problem: Problem, replicates: Sequence[Sequence[Layer]]) -> None: ...
+
+    @classmethod
+    def require_support(cls, network: Network, optimizer: Optimizer) -> None:
+        """Raise InputError where the engine cannot train such networks so."""
+
+    def steps(self, rows: Array, factors: Array | None = None) -> None:
+        """Take a step on each of the mini-batches of training examples `rows` (steps, batch), one after another.
+
+        factors: (steps,) by which the learning rate is multiplied in each; None for 1.
         """
 
-    def step(self, rows: Array) -> None: ...
-
-    def stack(self) -> Stack: ...
+    def stack(self) -> Stack:
+        """The networks as they are now; the caller must not change its arrays."""
 
     @property
-    def overflows(self) -> Array: ...
+    def overflows(self) -> Array:
+        """(R,) how often the functions as they are taught, as 1 / (1 + exp(-z)), would have overflowed so far."""

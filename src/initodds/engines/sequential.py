@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from initodds.engines import Reduction
+from initodds.engines import Problem
+from initodds.engines.optimizers import Optimizer
 from initodds.networks.network import Layer, Network, Stack
 from initodds.vocabulary import InputError
 
@@ -45,41 +46,53 @@ class One(ABC):
 
 
 class Sequential:
-    """See `initodds.engines.Engine`. Raises InputError for a network that its kind `one` does not support."""
+    """See `initodds.engines.Engine`. Supports the activations and costs of its kind `one`, logistic outputs, and plain
+    SGD."""
 
     one: ClassVar[type[One]]
+    side_by_side: ClassVar[int] = 1
 
-    def __init__(
-        self,
-        network: Network,
-        replicates: Sequence[Sequence[Layer]],
-        x: Array,
-        targets: Array,
-        learning_rate: float | Array,
-        reduction: Reduction,
-        dtype: np.dtype,
-    ) -> None:
-        for key, taken in (("activation", self.one.activations), ("cost", self.one.costs)):
-            given = getattr(network, key)
-            if given not in taken:
-                supported = f"this engine supports {' or '.join(taken)}; engine=stacked supports all"
-                raise InputError(f"network.{key}={given}: {supported}")
-        self.network, self.dtype = network, np.dtype(dtype)
-        self.networks = [
-            self.one([(w.astype(dtype), b.astype(dtype)) for w, b in layers], network.cost) for layers in replicates
+    def __init__(self, problem: Problem, replicates: Sequence[Sequence[Layer]]) -> None:
+        self.require_support(problem.network, problem.optimizer)
+        self._problem = problem
+        dtype = np.dtype(problem.dtype)
+        self._networks = [
+            self.one([(w.astype(dtype), b.astype(dtype)) for w, b in layers], problem.network.cost)
+            for layers in replicates
         ]
-        self.x, self.targets = x.astype(dtype, copy=False), targets.astype(dtype, copy=False)
-        self.rates = np.broadcast_to(np.asarray(learning_rate, dtype), len(replicates))
-        self.reduction = reduction
+        self._x, self._targets = problem.x.astype(dtype, copy=False), problem.targets.astype(dtype, copy=False)
+        self._rates = np.broadcast_to(np.asarray(problem.optimizer.learning_rate, dtype), len(replicates))
 
-    def step(self, rows: Array) -> None:
-        x, targets = self.x[rows], self.targets[rows]
-        for network, rate in zip(self.networks, self.rates, strict=True):
-            network.step(x, targets, rate / len(rows) if self.reduction == "mean" else rate)
+    @classmethod
+    def require_support(cls, network: Network, optimizer: Optimizer) -> None:
+        one = cls.one
+        for activation in network.activations:
+            _require("network.activation", activation.name, one.activations)
+        _require("network.output", network.output, ("logistic",))
+        _require("network.cost", network.cost, one.costs)
+        _require("network.bias", network.bias, (True,))
+        _require("optimizer", "plain SGD" if optimizer.fused else type(optimizer).__name__, ("plain SGD",))
+
+    def steps(self, rows: Array, factors: Array | None = None) -> None:
+        for step, batch in enumerate(rows):
+            self._step(batch, 1.0 if factors is None else float(factors[step]))
+
+    def _step(self, rows: Array, factor: float) -> None:
+        x, targets = self._x[rows], self._targets[rows]
+        for network, rate in zip(self._networks, self._rates, strict=True):
+            rate = rate if factor == 1.0 else rate * rate.dtype.type(factor)
+            network.step(x, targets, rate / len(rows) if self._problem.reduction == "mean" else rate)
 
     def stack(self) -> Stack:
-        return Stack(self.network, [network.layers() for network in self.networks], self.dtype)
+        return Stack(self._problem.network, [network.layers() for network in self._networks], self._problem.dtype)
 
     @property
     def overflows(self) -> Array:
-        return np.array([network.overflows for network in self.networks])
+        return np.array([network.overflows for network in self._networks])
+
+
+def _require(key: str, given: object, supported: tuple[object, ...]) -> None:
+    """Raise InputError where what is given for a key is not supported."""
+    if given not in supported:
+        names = " or ".join(map(str, supported))
+        raise InputError(f"{key}={given}: this engine supports {names}; engine=stacked supports all")

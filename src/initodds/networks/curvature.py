@@ -1,7 +1,10 @@
 """The training cost around a point: gradient, exact Hessian-vector products, and the ends of the spectrum by Lanczos.
 
 In float64 whatever the networks were trained in, over all examples, for R networks at once. A direction is a vector of
-P numbers a network: for each layer its weights (fan_in, fan_out), row after row, and then its biases.
+P numbers a network: for each layer its weights (fan_in, fan_out), row after row, and then its biases, where it has any.
+
+At a kink, as ReLU's at 0, the second derivative is taken to be that of the side that the slope is taken from: what is
+said of the curvature is true of the smooth piece that the point lies on.
 """
 
 from collections.abc import Callable
@@ -10,9 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
-from scipy.special import expit
 
-from initodds.networks.images import Batch, Images
+from initodds.networks.features import Batch, Features
 from initodds.networks.network import Network, Stack, flat
 
 Array = np.ndarray
@@ -32,43 +34,48 @@ FEWEST_STEPS, MOST_STEPS = 20, 80
 ROUNDING = 1e-13
 
 
-class Units(NamedTuple):
-    """What a Hessian-vector product needs of one layer's units on a chunk of examples; each is (R, examples, units).
+class Pass(NamedTuple):
+    """Forward and backward pass of R networks over one chunk of examples; of each layer l, (R, examples, units).
 
-    activation: f(z).  slope: f'(z).  error: the derivative of each example's cost by z.
-    bend: the part of the error's own derivative by z that comes from the units' and the cost's second derivatives.
+    pre_activations: z_l.  activations: a_l = f_l(z_l), the outputs last.
+    errors: d_l, the derivative of each example's cost by z_l.
+    behind: the derivative by a_l, for the hidden layers: d_l = behind_l f_l'(z_l).
+    targets: (examples, outputs).
     """
 
-    activation: Array
-    slope: Array
-    error: Array
-    bend: Array
+    pre_activations: list[Array]
+    activations: list[Array]
+    errors: list[Array]
+    behind: list[Array]
+    targets: Array
 
 
 class Landscape:
-    """The mean cost of a float64 `stack` of R networks over the `images`, of float64 too, with `targets` (examples,
-    outputs), around the networks' present weights. The stack's features are the images' `pixels`, in that order.
+    """The mean cost of a float64 `stack` of R networks over the examples of `features`, of float64 too, with `targets`
+    (examples, outputs), around the networks' present weights. The stack's features are those `present`, in that order.
 
-    cost: (R,).  gradient: (R, P).  units: of each chunk of examples, those of each layer.
+    cost: (R,).  gradient: (R, P).  passes: of each chunk of examples.
     """
 
-    def __init__(self, stack: Stack, images: Images, targets: Array) -> None:
-        self.stack, self.images = stack, images
-        starts = range(0, len(images), CHUNK)
-        self.chunks = [images.part(start, start + CHUNK) for start in starts]
-        self.units: list[list[Units]] = []
+    def __init__(self, stack: Stack, features: Features, targets: Array) -> None:
+        self.stack, self.features = stack, features
+        starts = range(0, len(features), CHUNK)
+        self.chunks = [features.part(start, start + CHUNK) for start in starts]
+        self.passes: list[Pass] = []
         self.cost = np.zeros(stack.replicates)
         weights, biases = zeros_like(stack)
         for start, chunk in zip(starts, self.chunks, strict=True):
-            units, cost = linearize(stack, chunk, targets[start : start + CHUNK])
-            self.units.append(units)
-            self.cost += cost / len(images)
-            chunk.accumulate(flat(units[0].error), weights[0])
-            for layer, here in enumerate(units):
+            y = targets[start : start + CHUNK]
+            seen = forward_and_backward(stack, chunk, y)
+            self.passes.append(seen)
+            cost = stack.network.head.cost(seen.pre_activations[-1], seen.activations[-1], y)
+            self.cost += cost.sum(axis=(1, 2)) / len(features)
+            chunk.accumulate(flat(seen.errors[0]), weights[0])
+            for layer, error in enumerate(seen.errors):
                 if layer:
-                    weights[layer] += outer(units[layer - 1].activation, here.error)
-                biases[layer] += here.error.sum(axis=1, keepdims=True)
-        self.gradient = pack(weights, biases) / len(self.images)
+                    weights[layer] += outer(seen.activations[layer - 1], error)
+                biases[layer] += error.sum(axis=1, keepdims=True)
+        self.gradient = pack(stack.network, weights, biases) / len(features)
 
     def hessian_product(self, vectors: Array) -> Array:
         """The Hessian of each network's cost times its own of the `vectors` (R, P): (R, P).
@@ -79,58 +86,69 @@ class Landscape:
         """
         along_weights, along_biases = unpack(self.stack.network, vectors)
         weights, biases = zeros_like(self.stack)
-        for chunk, units in zip(self.chunks, self.units, strict=True):
-            moved = [first_layer(chunk, along_weights[0], along_biases[0])]  # how each z moves
-            shifts = []  # ... and each activation
-            for layer in range(1, len(units)):
-                shifts.append(units[layer - 1].slope * moved[-1])
-                z = shifts[-1] @ self.stack.weights[layer]
-                z += units[layer - 1].activation @ along_weights[layer]
-                z += along_biases[layer]
-                moved.append(z)
-            error = units[-1].bend * moved[-1]
-            for layer in reversed(range(1, len(units))):
-                weights[layer] += outer(units[layer - 1].activation, error)
-                weights[layer] += outer(shifts[layer - 1], units[layer].error)
+        for chunk, seen in zip(self.chunks, self.passes, strict=True):
+            moved, shifts = self._forward_along(chunk, seen, along_weights, along_biases)
+            turned = self._backward_along(seen, moved, along_weights)
+            chunk.accumulate(flat(turned[0]), weights[0])
+            for layer, error in enumerate(turned):
+                if layer:
+                    # (a d)' = a d' + a' d
+                    weights[layer] += outer(seen.activations[layer - 1], error)
+                    weights[layer] += outer(shifts[layer - 1], seen.errors[layer])
                 biases[layer] += error.sum(axis=1, keepdims=True)
-                error = error @ self.stack.weights[layer].transpose(0, 2, 1)
-                error += units[layer].error @ along_weights[layer].transpose(0, 2, 1)
-                error *= units[layer - 1].slope
-                error += units[layer - 1].bend * moved[layer - 1]
-            chunk.accumulate(flat(error), weights[0])
-            biases[0] += error.sum(axis=1, keepdims=True)
-        return pack(weights, biases) / len(self.images)
+        return pack(self.stack.network, weights, biases) / len(self.features)
+
+    def _forward_along(
+        self, chunk: Batch, seen: Pass, weights: list[Array], biases: list[Array]
+    ) -> tuple[list[Array], list[Array]]:
+        """How each layer's z, and each hidden layer's a, move as the weights and biases move along these.
+
+        z' = a' W + a W' + b';  a' = f'(z) z'.
+        """
+        moved = [first_layer(chunk, weights[0], biases[0])]
+        shifts: list[Array] = []
+        for layer, activation in enumerate(self.stack.network.activations):
+            shifts.append(activation.slope(seen.pre_activations[layer]) * moved[-1])
+            z = shifts[-1] @ self.stack.weights[layer + 1]
+            z += seen.activations[layer] @ weights[layer + 1]
+            z += biases[layer + 1]
+            moved.append(z)
+        return moved, shifts
+
+    def _backward_along(self, seen: Pass, moved: list[Array], weights: list[Array]) -> list[Array]:
+        """How each layer's error moves, where its z moves as `moved` and the weights along these.
+
+        d' of the outputs is the head's; before, d = behind f'(z), so d' = behind' f'(z) + behind f''(z) z', where
+        behind' = d'_next W^T + d_next W'^T.
+        """
+        head, activations = self.stack.network.head, self.stack.network.activations
+        turned = [head.error_along(seen.pre_activations[-1], seen.activations[-1], seen.targets, moved[-1])]
+        for layer, activation in reversed(list(enumerate(activations))):
+            z = seen.pre_activations[layer]
+            error = turned[-1] @ self.stack.weights[layer + 1].transpose(0, 2, 1)
+            error += seen.errors[layer + 1] @ weights[layer + 1].transpose(0, 2, 1)
+            error *= activation.slope(z)
+            error += seen.behind[layer] * activation.second(z) * moved[layer]
+            turned.append(error)
+        return turned[::-1]
 
 
-def linearize(stack: Stack, x: Batch, targets: Array) -> tuple[list[Units], Array]:
-    """The units of every layer on the images `x` with `targets` (examples, outputs), and their summed cost (R,)."""
-    pre_activations: list[Array] = []
-    activations: list[Array] = []
-    for layer, (weights, biases) in enumerate(zip(stack.weights, stack.biases, strict=True)):
-        z = activations[-1] @ weights + biases if layer else first_layer(x, weights, biases)
-        is_tanh = stack.network.activation == "tanh" and layer < len(stack.weights) - 1
-        pre_activations.append(z)
-        activations.append(np.tanh(z) if is_tanh else expit(z))
-    z, a = pre_activations[-1], activations[-1]
-    slope = a * expit(-z)  # a (1 - a) is rounded to 0 long before the slope is
-    if stack.network.cost == "quadratic":
-        error, bend = (a - targets) * slope, slope * slope + (a - targets) * slope * (1 - 2 * a)
-        cost = 0.5 * ((a - targets) ** 2).sum(axis=(1, 2))
-    else:
-        error, bend = a - targets, slope
-        cost = (np.logaddexp(0, z) - targets * z).sum(axis=(1, 2))
-    units = [Units(a, slope, error, bend)]
-    for layer in reversed(range(len(stack.weights) - 1)):
-        z, a = pre_activations[layer], activations[layer]
-        behind = units[0].error @ stack.weights[layer + 1].transpose(0, 2, 1)
-        if stack.network.activation == "tanh":
-            slope = 1 / np.cosh(np.clip(z, -350, 350)) ** 2
-            second = -2 * a * slope
-        else:
-            slope = a * expit(-z)
-            second = slope * (1 - 2 * a)
-        units.insert(0, Units(a, slope, behind * slope, behind * second))
-    return units, cost
+def forward_and_backward(stack: Stack, x: Batch, targets: Array) -> Pass:
+    """Both passes over the examples `x` with `targets` (examples, outputs)."""
+    network = stack.network
+    z = [first_layer(x, stack.weights[0], stack.biases[0])]
+    a: list[Array] = []
+    for activation, weights, biases in zip(network.activations, stack.weights[1:], stack.biases[1:], strict=True):
+        a.append(activation.value(z[-1]))
+        z.append(a[-1] @ weights + biases)
+    outputs = z[-1].copy()
+    network.head.activate(outputs, np.empty_like(outputs))
+    a.append(outputs)
+    errors, behind = [network.head.exact_error(z[-1], a[-1], targets)], []
+    for layer, activation in reversed(list(enumerate(network.activations))):
+        behind.append(errors[-1] @ stack.weights[layer + 1].transpose(0, 2, 1))
+        errors.append(behind[-1] * activation.slope(z[layer]))
+    return Pass(z, a, errors[::-1], behind[::-1], targets)
 
 
 def first_layer(x: Batch, weights: Array, biases: Array) -> Array:
@@ -154,24 +172,25 @@ def zeros_like(stack: Stack) -> tuple[list[Array], list[Array]]:
     return [np.zeros_like(w) for w in stack.weights], [np.zeros_like(b) for b in stack.biases]
 
 
-def pack(weights: list[Array], biases: list[Array]) -> Array:
+def pack(network: Network, weights: list[Array], biases: list[Array]) -> Array:
     """Arrays laid out as a `Stack` has its weights and biases, as one vector a network: (R, P)."""
     replicates = len(biases[0])
     first = weights[0].reshape(len(weights[0]), replicates, -1).transpose(1, 0, 2)
     layers = zip([first, *weights[1:]], biases, strict=True)
-    return np.concatenate([array.reshape(replicates, -1) for layer in layers for array in layer], axis=1)
+    parts = [array.reshape(replicates, -1) for layer in layers for array in layer[: 1 + network.bias]]
+    return np.concatenate(parts, axis=1)
 
 
 def unpack(network: Network, vectors: Array) -> tuple[list[Array], list[Array]]:
     """Vectors (R, P) as arrays laid out as a `Stack` has its weights and biases: the inverse of `pack`."""
-    replicates, at = len(vectors), 0
+    replicates = len(vectors)
     weights: list[Array] = []
     biases: list[Array] = []
     for fan_in, fan_out in network.layers:
-        weights.append(vectors[:, at : at + fan_in * fan_out].reshape(replicates, fan_in, fan_out))
-        at += fan_in * fan_out
-        biases.append(vectors[:, None, at : at + fan_out])
-        at += fan_out
+        matrix, vectors = np.split(vectors, [fan_in * fan_out], axis=1)
+        weights.append(matrix.reshape(replicates, fan_in, fan_out))
+        row, vectors = np.split(vectors, [fan_out * network.bias], axis=1)
+        biases.append(row[:, None, :] if network.bias else np.zeros((replicates, 1, fan_out)))
     weights[0] = weights[0].transpose(1, 0, 2).reshape(network.sizes[0], -1)
     return weights, biases
 

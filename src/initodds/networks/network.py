@@ -2,7 +2,7 @@
 
 Row-major, as a batch of rows: X is (batch, features), W is (fan_in, fan_out), b is a row; Z = X W + b, A = f(Z).
 
-The first layers of all R networks lie next to each other in one (features, R * hidden) matrix, since all R see the same
+The first layers of all R networks lie next to each other in one (features, R * units) matrix, since all R see the same
 batch: the largest product of the forward pass, and that of the update, is then one matrix product for all of them.
 Every later layer has an input of its own in each network, and is an (R, fan_in, fan_out) array.
 """
@@ -10,9 +10,14 @@ Every later layer has an input of its own in each network, and is an (R, fan_in,
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
+
+from initodds.networks.activations import Activation, activation_of
+from initodds.networks.outputs import Output, output_of
+from initodds.vocabulary import InputError
 
 Array = np.ndarray
 Layer = tuple[Array, Array]
@@ -23,25 +28,54 @@ Layer = tuple[Array, Array]
 class Network:
     """What is the same in all networks of a stack.
 
-    sizes: units in each layer, the input's features first, the outputs last; at least one hidden layer.
-    activation: of the hidden units. Output units are logistic, since the targets are 0 and 1.
-    cost: of one example, summed over the outputs: quadratic 1/2 (a - y)^2, or
-        cross_entropy -y ln a - (1 - y) ln(1 - a).
+    sizes: units in each layer, the input's features first, the outputs last.
+    activation: of the hidden units, by name or as an entry of `initodds.networks.activations`; one for all hidden
+        layers, or one for each.
+    output, cost: of the outputs, by their names, see `initodds.networks.outputs`; or output is an entry of it, which
+        has a cost of its own.
+    bias: whether the units have biases; where not, they are zero and stay so.
+
+    Raises InputError for an unknown name, names that do not fit, or a list of activations of another length.
+
+    >>> Network((784, 30, 10)).parameters
+    23860
     """
 
     sizes: tuple[int, ...]
-    activation: Literal["logistic", "tanh"] = "logistic"
-    cost: Literal["quadratic", "cross_entropy"] = "quadratic"
+    activation: str | Activation | tuple[str | Activation, ...] = "logistic"
+    output: str | Output = "logistic"
+    cost: str = "quadratic"
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        if isinstance(self.activation, tuple) and len(self.activation) != len(self.sizes) - 2:
+            given = f"network.activation=[{', '.join(map(str, self.activation))}]"
+            raise InputError(f"{given}: one for all, or one for each of the {len(self.sizes) - 2} hidden layers")
+        self.activations, self.head  # noqa: B018  refused here, not when they are first used
+        if self.head.competing and self.sizes[-1] < 2:
+            raise InputError(f"network.output={self.output}: needs an output for each class; set network.outputs=2")
+
+    @cached_property
+    def activations(self) -> list[Activation]:
+        """The activation of each hidden layer."""
+        hidden = len(self.sizes) - 2
+        given = self.activation if isinstance(self.activation, tuple) else (self.activation,) * hidden
+        return [entry if isinstance(entry, Activation) else activation_of(entry) for entry in given]
+
+    @cached_property
+    def head(self) -> Output:
+        """The outputs with their cost."""
+        return self.output if isinstance(self.output, Output) else output_of(self.output, self.cost)
 
     @property
     def layers(self) -> list[tuple[int, int]]:
         """(fan_in, fan_out) of each layer of weights."""
-        return list(zip(self.sizes[:-1], self.sizes[1:], strict=True))
+        return list(pairwise(self.sizes))
 
     @property
     def parameters(self) -> int:
         """Number of weights and biases of one network."""
-        return sum((fan_in + 1) * fan_out for fan_in, fan_out in self.layers)
+        return sum((fan_in + self.bias) * fan_out for fan_in, fan_out in self.layers)
 
 
 class Buffers:
@@ -49,9 +83,10 @@ class Buffers:
 
     activations[l], errors[l]: (R, batch, units) of layer l, where errors[l] is the derivative of the cost with respect
         to the layer's pre-activations.
-    pre_outputs: (R, batch, outputs), the pre-activations of the outputs.
+    pre_activations[l]: (R, batch, units), None for a hidden layer whose activation's slope is told without them.
     scratch[l]: (R, batch, units), for intermediate results.
-    overflows: (R,) how many evaluations, since the buffers were made, a naive 1 / (1 + exp(-z)) would have overflowed.
+    overflows: (R,) how many evaluations, since the buffers were made, the functions as they are taught, as
+        1 / (1 + exp(-z)), would have overflowed.
     """
 
     def __init__(self, network: Network, replicates: int, batch: int, dtype: np.dtype) -> None:
@@ -68,16 +103,27 @@ class Buffers:
         self.activations = of_layers()
         self.errors = of_layers()
         self.scratch = of_layers()
-        self.pre_outputs = np.empty((replicates, batch, network.sizes[-1]), dtype)
+        kept = [*(activation.needs_pre_activation for activation in network.activations), True]
+        self.pre_activations = [
+            np.empty((replicates, batch, units), dtype) if keep else None
+            for units, keep in zip(network.sizes[1:], kept, strict=True)
+        ]
         self.overflows = np.zeros(replicates, np.int64)
+
+    @property
+    def pre_outputs(self) -> Array:
+        """(R, batch, outputs), the pre-activations of the outputs."""
+        pre_outputs = self.pre_activations[-1]
+        assert pre_outputs is not None
+        return pre_outputs
 
 
 class Stack:
     """R networks of one shape. `replicates[r]` has the layers of network r; all are copied, as `dtype`.
 
-    weights[0]: (features, R * hidden), network r's at columns r * hidden and on.
+    weights[0]: (features, R * units), network r's at columns r * units and on.
     weights[l]: (R, fan_in, fan_out) for each later layer l.
-    biases[l]: (R, 1, fan_out) for every layer l.
+    biases[l]: (R, 1, fan_out) for every layer l; zero in a network without biases.
     """
 
     def __init__(self, network: Network, replicates: Sequence[Sequence[Layer]], dtype: np.dtype) -> None:
@@ -89,11 +135,14 @@ class Stack:
         first = weights[0].transpose(1, 0, 2).reshape(network.sizes[0], -1)
         self.weights = [np.array(array, self.dtype, order="C") for array in (first, *weights[1:])]
         self.biases = [np.array(array[:, None, :], self.dtype, order="C") for array in biases]
+        if not network.bias:
+            for array in self.biases:
+                array[...] = 0
 
     def replicate(self, r: int) -> list[Layer]:
         """The layers of network r: weights (fan_in, fan_out) and biases (fan_out,), as copies."""
-        hidden = self.network.sizes[1]
-        first = self.weights[0][:, r * hidden : (r + 1) * hidden]
+        units = self.network.sizes[1]
+        first = self.weights[0][:, r * units : (r + 1) * units]
         weights = [first, *(layer[r] for layer in self.weights[1:])]
         return [(w.copy(), b[r, 0].copy()) for w, b in zip(weights, self.biases, strict=True)]
 
@@ -111,9 +160,8 @@ class Stack:
 
     def finite(self) -> Array:
         """(R,) bool: whether all weights and biases of a network are finite."""
-        hidden = self.network.sizes[1]
         columns = np.isfinite(self.weights[0]).all(axis=0)
-        finite = columns.reshape(self.replicates, hidden).all(axis=1)
+        finite = columns.reshape(self.replicates, self.network.sizes[1]).all(axis=1)
         for array in (*self.weights[1:], *self.biases):
             finite &= np.isfinite(array).all(axis=(1, 2))
         return finite
@@ -126,34 +174,24 @@ class Stack:
     def onward(self, buffers: Buffers) -> Array:
         """The forward pass from where the first layer's product is in the buffers' first activations."""
         a = buffers.activations
-        a[0] += self.biases[0]
-        for layer in range(1, len(a)):
-            self.activate(a[layer - 1], buffers, layer - 1)
-            np.matmul(a[layer - 1], self.weights[layer], out=a[layer])
+        units: list[Activation | Output] = [*self.network.activations, self.network.head]
+        for layer, unit in enumerate(units):
+            if layer:
+                np.matmul(a[layer - 1], self.weights[layer], out=a[layer])
             a[layer] += self.biases[layer]
-        buffers.pre_outputs[...] = a[-1]
-        logistic(a[-1], buffers.scratch[-1], buffers.overflows)
+            if (pre_activation := buffers.pre_activations[layer]) is not None:
+                pre_activation[...] = a[layer]
+            if (overflowing := unit.tame(a[layer])) is not None:
+                buffers.overflows += overflowing.sum(axis=(1, 2))
+            unit.activate(a[layer], buffers.scratch[layer])
         return a[-1]
-
-    def activate(self, z: Array, buffers: Buffers, layer: int) -> None:
-        """Turn a hidden layer's pre-activations (R, batch, units) into its activations, in place."""
-        if self.network.activation == "tanh":
-            np.tanh(z, out=z)
-        else:
-            logistic(z, buffers.scratch[layer], buffers.overflows)
 
     def cost(self, targets: Array, buffers: Buffers) -> Array:
         """Cost of each network on the batch that `forward` saw, the mean over its examples: (R,), float64.
 
-        `targets` is (batch, outputs), of 0 and 1.
+        `targets` is (batch, outputs).
         """
-        if self.network.cost == "quadratic":
-            cost = 0.5 * (buffers.activations[-1] - targets) ** 2
-        else:
-            # ln(1 + e^z) - y z, in the form that does not overflow; z.real, so that complex steps pass through it.
-            z = buffers.pre_outputs
-            positive = z.real > 0
-            cost = np.where(positive, z, 0) - targets * z + np.log1p(np.exp(np.where(positive, -z, z)))
+        cost = self.network.head.cost(buffers.pre_outputs, buffers.activations[-1], targets)
         return cost.sum(axis=2).mean(axis=1, dtype=np.promote_types(self.dtype, np.float64))
 
     def backward(self, targets: Array, buffers: Buffers, scale: Array | float = 1.0) -> list[Array]:
@@ -162,67 +200,29 @@ class Stack:
         To be called after `forward`. `targets` is (batch, outputs); `scale` a number, or (R, 1, 1). The gradient is
         linear in the errors, so that scaling these few numbers scales it all.
         """
-        a, errors = buffers.activations, buffers.errors
-        np.subtract(a[-1], targets, out=errors[-1])
-        if self.network.cost == "quadratic":
-            times_slope("logistic", a[-1], errors[-1], buffers.scratch[-1])
+        a, errors, scratch = buffers.activations, buffers.errors, buffers.scratch
+        self.network.head.error(buffers.pre_outputs, a[-1], targets, errors[-1], scratch[-1])
         errors[-1] *= scale
-        for layer in reversed(range(len(a) - 1)):
+        for layer, activation in reversed(list(enumerate(self.network.activations))):
             np.matmul(errors[layer + 1], self.weights[layer + 1].transpose(0, 2, 1), out=errors[layer])
-            times_slope(self.network.activation, a[layer], errors[layer], buffers.scratch[layer])
+            activation.times_slope(buffers.pre_activations[layer], a[layer], errors[layer], scratch[layer])
         return errors
 
     def gradient(self, x: Array, targets: Array) -> tuple[list[Array], list[Array]]:
         """Gradient of the mean cost over the batch `x` (batch, features), `targets` (batch, outputs).
 
-        Returns the derivatives by `weights` and by `biases`, of the same shapes.
+        Returns the derivatives by `weights` and by `biases`, of the same shapes; the latter are zero in a network
+        without biases.
         """
         buffers = self.buffers(len(x))
         self.forward(x, buffers)
         errors = self.backward(targets, buffers, scale=1 / len(x))
         later = zip(buffers.activations[:-1], errors[1:], strict=True)
         weights = [x.T @ flat(errors[0]), *(a.transpose(0, 2, 1) @ error for a, error in later)]
-        return weights, [error.sum(axis=1, keepdims=True) for error in errors]
+        return weights, [error.sum(axis=1, keepdims=True) * self.network.bias for error in errors]
 
 
 def flat(first: Array) -> Array:
     """The first layer's (R, batch, units) as the (batch, R * units) matrix that it is a view of."""
     replicates, batch, units = first.shape
     return first.transpose(1, 0, 2).reshape(batch, replicates * units)
-
-
-def logistic(z: Array, scratch: Array, overflows: Array) -> None:
-    """Turn z (R, batch, units) into 1 / (1 + exp(-z)), in place, without overflow.
-
-    Adds to `overflows` (R,) how many of each network's z are so negative that exp(-z) overflows in their dtype; they
-    are raised to the last z that does not, where the result is already below 1e-37 (float32; 1e-307 in float64).
-    """
-    lowest = LOWEST_LOGISTIC[z.real.dtype]
-    if (z < lowest).any():
-        overflows += (z < lowest).sum(axis=(1, 2))
-        np.maximum(z, lowest, out=z)
-    np.negative(z, out=scratch)
-    np.exp(scratch, out=scratch)
-    scratch += 1
-    np.divide(1, scratch, out=z)
-
-
-# The least z for which exp(-z) is finite, as the dtype has it: -88.7 and -709.8. The logarithm is rounded, so one step
-# of the dtype towards zero stays on the safe side.
-LOWEST_LOGISTIC = {
-    np.dtype(real): np.nextafter(-np.log(np.finfo(real).max), real(0)) for real in (np.float32, np.float64)
-}
-
-
-def times_slope(activation: str, a: Array, error: Array, scratch: Array) -> None:
-    """Multiply `error`, in place, by the activation function's slope, told from the activations `a` themselves.
-
-    a (1 - a) for the logistic function, 1 - a^2 for tanh; all arrays are (R, batch, units).
-    """
-    if activation == "tanh":
-        np.multiply(a, a, out=scratch)
-        np.subtract(1, scratch, out=scratch)
-    else:
-        np.subtract(1, a, out=scratch)
-        scratch *= a
-    error *= scratch

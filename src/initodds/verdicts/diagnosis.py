@@ -6,18 +6,21 @@ of an activation's slope to the steepest.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 
 from initodds.datasets import Split
+from initodds.datasets.tasks import NEARLY_ALL, Task
 from initodds.initializers import VarianceScaling
+from initodds.networks.activations import FLAT_SLOPE
 from initodds.networks.curvature import Landscape, Spectrum, pack, sideways, spectrum
-from initodds.networks.images import Images
+from initodds.networks.features import Features
 from initodds.networks.network import Layer, Network, Stack
-from initodds.training.loop import NEARLY_ALL, PINNED, SATURATED_SLOPE
 from initodds.vocabulary import CAUSES
 
 Array = np.ndarray
+Record = TypeVar("Record", "Symptoms", "Spectrum")
 
 NEGLIGIBLE = 0.01
 """A gradient, or a curvature, is negligible under this share of a fresh network's."""
@@ -48,18 +51,20 @@ class Reference:
 
 @dataclass(frozen=True, eq=False)
 class Symptoms:
-    """What is seen of M networks on the training set, in numbers: L layers of weights, K classes.
+    """What is seen of M networks on the training set, in numbers: L layers of weights, and the parts of the task. All
+    are NaN for a network that is not finite.
 
-    hidden_saturated: (M,) share of the hidden units that are saturated on nearly all examples.
+    hidden_saturated: (M,) share of the hidden units that are flat on nearly all examples.
     hidden_high: (M,) share that are so at the upper end.  hidden_constant: (M,) share that are constant.
-    saturated_layer: (M,) 1 if the units of some hidden layer are mostly saturated.
+    saturated_layer: (M,) the first hidden layer whose units are mostly flat, counted from 1; 0 where there is none.
     symmetric: (M,) 1 if in some hidden layer all units have the same weights, in and out.
     outputs_high, outputs_low: (M,) outputs that are pinned high, or low, on nearly all examples.
-    named: (M, K) share of the examples that are named as each class.  recall: (M, K) of each class.
-    own_output: (M, K) what each output answers, on average, to the examples of its own class.
+    constant_answer: (M,) 1 if nearly all examples get one answer.
+    part_scores: (M, parts), as of a class the share of its examples that are named as it.
+    own_output: (M, parts) what each class's output answers, on average, to the examples of it.
     gradient: (M, L) norm of the gradient by each layer, in float64.
     gradient_as_trained: (M, L) the same as it is computed in the dtype of the training.
-    gradient_zero: (M,) share of that gradient's entries that are exactly zero. Weights of a pixel that no image lights
+    gradient_zero: (M,) share of that gradient's entries that are exactly zero. Weights of a feature that no example has
         have none whatever the network, and do not count.
     growth: (M,) root mean square of the weights, as a multiple of what it was before training; infinite from zeros.
     """
@@ -71,8 +76,8 @@ class Symptoms:
     symmetric: Array
     outputs_high: Array
     outputs_low: Array
-    named: Array
-    recall: Array
+    constant_answer: Array
+    part_scores: Array
     own_output: Array
     gradient: Array
     gradient_as_trained: Array
@@ -89,12 +94,13 @@ class Symptoms:
 class Diagnosis:
     """Of M networks, whose numbers in their cell are `replicates` (M,).
 
-    dead_recall: a class recognised in under this share of its examples is dead.
+    task: what they were asked.  dead_recall: a part of it whose score is under this is dead.
     cause: (M,) str, one of `CAUSES`.  point: (M,) str, one of `POINTS`, or "" where it was not asked for.
     symptoms, spectrum: of the same networks; NaN where a network is not finite, or its point was not asked for.
     """
 
     network: Network
+    task: Task
     replicates: Array
     dead_recall: float
     cause: Array
@@ -111,6 +117,7 @@ class Diagnosis:
 
 def diagnose(
     network: Network,
+    task: Task,
     trained: Sequence[Sequence[Layer]],
     initial: Sequence[Sequence[Layer]],
     train: Split,
@@ -127,36 +134,33 @@ def diagnose(
     replicates: the M networks' numbers, for the result.  converged: (M,) bool, which of them are as they should be.
     curved: (M,) bool, whose point is to be told: that takes 20 to 80 Hessian-vector products over all examples.
     dtype: of the training.
-    dead_recall: a class recognised in under this share of its examples is dead.
+    dead_recall: a part of the task whose score is under this is dead.
     on_step: called often, with what is being done in a few words.
     """
     curved = np.asarray(curved, bool)
-    images, targets = Images(train.x, np.dtype(np.float64)), np.eye(network.sizes[-1])[train.y]
+    features, targets = Features(train.x, np.dtype(np.float64)), task.targets(train.y)
     finite = np.array([all(np.isfinite(array).all() for layer in layers for array in layer) for layers in trained])
-    fresh = reference_of(network, images, targets, bool((finite & curved).any()))
-    count, layers, classes = len(trained), len(network.layers), network.sizes[-1]
-    widths = dict.fromkeys(("named", "recall", "own_output"), (classes,))
-    widths |= dict.fromkeys(("gradient", "gradient_as_trained"), (layers,))
-    seen = Symptoms(**{f.name: np.full((count, *widths.get(f.name, ())), np.nan) for f in fields(Symptoms)})
-    ends = Spectrum(*np.full((len(fields(Spectrum)), count), np.nan))
-    for group in groups_of(finite, curved, network, len(train)):
+    fresh = reference_of(network, features, targets, bool((finite & curved).any()))
+    groups = groups_of(finite, curved, network, len(train))
+    symptoms: list[Symptoms] = []
+    spectra: list[Spectrum] = []
+    for group in groups:
         on_step(f"looking at replicate {replicates[group[0]]}")
-        stack = Stack(network, [trained[m] for m in group], np.dtype(np.float64))
-        landscape = Landscape(stack.restricted(images.pixels), images, targets)
-        found = symptoms_of(landscape, train, np.dtype(dtype))
-        found["growth"] = np.array([growth_of(trained[m], initial[m]) for m in group])
-        for name, values in found.items():
-            getattr(seen, name)[group] = values
+        stack = Stack(network, [trained[member] for member in group], np.dtype(np.float64))
+        landscape = Landscape(stack.restricted(features.present), features, targets)
+        growth = np.array([growth_of(trained[member], initial[member]) for member in group])
+        symptoms.append(symptoms_of(landscape, task, train, np.dtype(dtype), growth))
         if curved[group[0]]:
             start = np.random.default_rng(0).standard_normal(landscape.gradient.shape)
-            spectra = spectrum(landscape.hessian_product, start, lambda step: on_step(f"curvature, step {step}"))
-            for field in fields(Spectrum):
-                getattr(ends, field.name)[group] = getattr(spectra, field.name)
+            spectra.append(spectrum(landscape.hessian_product, start, lambda step: on_step(f"curvature, step {step}")))
+    seen = _in_order(Symptoms, symptoms, groups, len(trained), _symptom_widths(network, task))
+    ends = _in_order(Spectrum, spectra, [group for group in groups if curved[group[0]]], len(trained), {})
     return Diagnosis(
         network=network,
+        task=task,
         replicates=np.asarray(replicates),
         dead_recall=dead_recall,
-        cause=causes_of(seen, finite, converged, fresh, dead_recall),
+        cause=causes_of(seen, finite, converged, fresh, network.sizes[-1], dead_recall),
         point=points_of(seen.gradient_norm, ends, fresh),
         symptoms=seen,
         spectrum=ends,
@@ -164,26 +168,47 @@ def diagnose(
     )
 
 
-def causes_of(symptoms: Symptoms, finite: Array, converged: Array, reference: Reference, dead_recall: float) -> Array:
+def _symptom_widths(network: Network, task: Task) -> dict[str, int]:
+    """The second dimension of the symptoms that have one."""
+    layers, parts = len(network.layers), task.parts
+    return {"part_scores": parts, "own_output": parts, "gradient": layers, "gradient_as_trained": layers}
+
+
+def _in_order(
+    kind: type[Record], parts: Sequence[Record], members: Sequence[Array], count: int, widths: dict[str, int]
+) -> Record:
+    """One record of `count` networks from those of groups of them, parts[k] of the `members` k; NaN for the others."""
+
+    def whole(name: str) -> Array:
+        values = np.full((count, widths[name]) if name in widths else count, np.nan)
+        for part, places in zip(parts, members, strict=True):
+            values[places] = getattr(part, name)
+        return values
+
+    return kind(**{field.name: whole(field.name) for field in fields(kind)})
+
+
+def causes_of(
+    symptoms: Symptoms, finite: Array, converged: Array, reference: Reference, outputs: int, dead_recall: float
+) -> Array:
     """(M,) str: the cause of each network's state, the first of these that holds.
 
     exploded: a weight is not finite.
     symmetric: all units of a hidden layer have the same weights, in and out, so that they are one unit, many times.
-    hidden_saturated: the units of a hidden layer are mostly saturated, so that hardly a gradient passes it.
-    outputs_saturated: every output is pinned, high or low, so that hardly a gradient comes from it.
-    constant_prediction: nearly all examples are named as one class.
-    dead_classes: a class is recognised in under `dead_recall` of its examples.
+    hidden_saturated: the units of a hidden layer are mostly flat, so that hardly a gradient passes it.
+    outputs_saturated: every one of the `outputs` is pinned, high or low.
+    constant_prediction: nearly all examples get one answer.
+    dead_classes: a part of the task, as a class, has a score under `dead_recall`.
     too_few_steps: it has not converged, and the gradient is not negligible: it is still on its way.
     none: none of these.
     """
-    classes = symptoms.recall.shape[1]
     conditions = [
         ~finite,
         symptoms.symmetric == 1,
-        symptoms.saturated_layer == 1,
-        symptoms.outputs_high + symptoms.outputs_low == classes,
-        symptoms.named.max(axis=1) >= NEARLY_ALL,
-        (symptoms.recall < dead_recall).any(axis=1),
+        symptoms.saturated_layer > 0,
+        symptoms.outputs_high + symptoms.outputs_low == outputs,
+        symptoms.constant_answer == 1,
+        (symptoms.part_scores < dead_recall).any(axis=1),
         ~converged & (symptoms.gradient_norm > NEGLIGIBLE * reference.gradient),
     ]
     return np.select(conditions, CAUSES[:-1], CAUSES[-1])
@@ -206,11 +231,17 @@ def points_of(gradient_norm: Array, spectrum: Spectrum, reference: Reference) ->
     return np.select(conditions, ["", "not_stationary", "flat", "saddle"], "minimum")
 
 
-def reference_of(network: Network, images: Images, targets: Array, with_curvature: bool) -> Reference:
-    """What a fresh network of this shape has, drawn as LeCun et al. (1998) do, on the images' `pixels`."""
-    rng, draw = np.random.default_rng(0), VarianceScaling(gain=1.0, fan="fan_in", distribution="normal")
-    stack = Stack(network, [[draw(rng, *shape) for shape in network.layers]], np.dtype(np.float64))
-    landscape = Landscape(stack.restricted(images.pixels), images, targets)
+def reference_of(network: Network, features: Features, targets: Array, with_curvature: bool) -> Reference:
+    """What a fresh network of this shape has, on the features `present`: its weights are normal with the variance
+    gain^2 / fan_in (LeCun et al. 1998; He et al. 2015), the gain being that of the layer's own activation."""
+    rng = np.random.default_rng(0)
+    gains = [*(activation.gain for activation in network.activations), 1.0]
+    layers = [
+        VarianceScaling(gain=gain**2, fan="fan_in", distribution="normal")(rng, *shape)
+        for gain, shape in zip(gains, network.layers, strict=True)
+    ]
+    stack = Stack(network, [layers], np.dtype(np.float64))
+    landscape = Landscape(stack.restricted(features.present), features, targets)
     curvature = np.nan
     if with_curvature:
         curvature = float(spectrum(landscape.hessian_product, rng.standard_normal(landscape.gradient.shape)).largest[0])
@@ -225,46 +256,56 @@ def groups_of(finite: Array, curved: Array, network: Network, examples: int) -> 
     return [kind[start : start + size] for kind in kinds for start in range(0, len(kind), size)]
 
 
-def symptoms_of(landscape: Landscape, train: Split, dtype: np.dtype) -> dict[str, Array]:
-    """The fields of `Symptoms`, without growth, of the networks of a landscape over the examples of `train`."""
+def symptoms_of(landscape: Landscape, task: Task, train: Split, dtype: np.dtype, growth: Array) -> Symptoms:
+    """The symptoms of the networks of a landscape over the examples of `train`, whose weights have grown by `growth`
+    (M,)."""
     stack = landscape.stack
-    layers = [hidden_units(landscape, layer) for layer in range(len(stack.weights) - 1)]
-    saturated, high, constant = (np.concatenate(kind, axis=1) for kind in zip(*layers, strict=True))
-    outputs = np.concatenate([units[-1].activation for units in landscape.units], axis=1)
-    one_hot = np.eye(outputs.shape[2])
-    named = one_hot[outputs.argmax(axis=2)]
-    of_class = one_hot[train.y] / np.bincount(train.y, minlength=outputs.shape[2])
-    as_trained = gradient_as_trained(landscape, train, dtype)
-    return {
-        "hidden_saturated": saturated.mean(axis=1),
-        "hidden_high": high.mean(axis=1),
-        "hidden_constant": constant.mean(axis=1),
-        "saturated_layer": np.any([layer[0].mean(axis=1) >= MOSTLY for layer in layers], axis=0),
-        "symmetric": symmetric(stack),
-        "outputs_high": nearly_all(outputs > 1 - PINNED).sum(axis=1),
-        "outputs_low": nearly_all(outputs < PINNED).sum(axis=1),
-        "named": named.mean(axis=1),
-        "recall": np.einsum("rek,ek->rk", named, of_class),
-        "own_output": np.einsum("rek,ek->rk", outputs, of_class),
-        "gradient": norms_by_layer(stack.network, landscape.gradient),
-        "gradient_as_trained": norms_by_layer(stack.network, as_trained),
-        "gradient_zero": (as_trained == 0).mean(axis=1),
-    }
+    layers = [_hidden_units(landscape, layer) for layer in range(len(stack.network.activations))]
+    saturated, high, constant = (_share([units[kind] for units in layers], stack.replicates) for kind in range(3))
+    outputs = np.concatenate([seen.activations[-1] for seen in landscape.passes], axis=1)
+    pinned_high, pinned_low = stack.network.head.pinned(outputs)
+    as_trained = gradient_as_trained(landscape, task, train, dtype)
+    return Symptoms(
+        hidden_saturated=saturated,
+        hidden_high=high,
+        hidden_constant=constant,
+        saturated_layer=_first([units.mean(axis=1) >= MOSTLY for units, _, _ in layers], stack.replicates),
+        symmetric=symmetric(stack),
+        outputs_high=nearly_all(pinned_high).sum(axis=1),
+        outputs_low=nearly_all(pinned_low).sum(axis=1),
+        constant_answer=task.is_constant(outputs, train.y),
+        part_scores=task.scores(task.tally(outputs, train.y), train.y)[1],
+        own_output=task.own_outputs(outputs, train.y),
+        gradient=norms_by_layer(stack.network, landscape.gradient),
+        gradient_as_trained=norms_by_layer(stack.network, as_trained),
+        gradient_zero=(as_trained == 0).mean(axis=1),
+        growth=growth,
+    )
 
 
 def nearly_all(true: Array) -> Array:
     """Of (M, examples, units) bool: (M, units), whether it is so on nearly all examples."""
-    return true.mean(axis=1) >= NEARLY_ALL
+    return np.asarray(true.mean(axis=1) >= NEARLY_ALL)
 
 
-def hidden_units(landscape: Landscape, layer: int) -> tuple[Array, Array, Array]:
-    """Whether each unit of a hidden layer is saturated, is saturated at the upper end, and is constant: (M, units)."""
-    is_tanh = landscape.stack.network.activation == "tanh"
-    steepest, middle = (1.0, 0.0) if is_tanh else (0.25, 0.5)
-    slope = np.concatenate([units[layer].slope for units in landscape.units], axis=1)
-    activation = np.concatenate([units[layer].activation for units in landscape.units], axis=1)
-    saturated = slope < SATURATED_SLOPE * steepest
-    return nearly_all(saturated), nearly_all(saturated & (activation > middle)), activation.std(axis=1) < CONSTANT
+def _share(units: list[Array], replicates: int) -> Array:
+    """(M,) the share of all hidden units of which it is true, told for each layer as (M, units) bool."""
+    return np.concatenate(units, axis=1).mean(axis=1) if units else np.zeros(replicates)
+
+
+def _first(layers: list[Array], replicates: int) -> Array:
+    """(M,) the first of the hidden layers, counted from 1, of which it is true; 0 where it is true of none."""
+    return np.select(layers, range(1, len(layers) + 1), 0) if layers else np.zeros(replicates)
+
+
+def _hidden_units(landscape: Landscape, layer: int) -> tuple[Array, Array, Array]:
+    """Whether each unit of a hidden layer is flat, is so at its upper end, and is constant: (M, units)."""
+    activation = landscape.stack.network.activations[layer]
+    z = np.concatenate([seen.pre_activations[layer] for seen in landscape.passes], axis=1)
+    a = np.concatenate([seen.activations[layer] for seen in landscape.passes], axis=1)
+    is_flat = np.abs(activation.slope(z)) < FLAT_SLOPE * activation.steepest
+    upper = is_flat & (z > 0) & (activation.ends[1] is not None)
+    return nearly_all(is_flat), nearly_all(upper), a.std(axis=1) < CONSTANT
 
 
 def symmetric(stack: Stack) -> Array:
@@ -278,21 +319,23 @@ def symmetric(stack: Stack) -> Array:
     return result
 
 
-def gradient_as_trained(landscape: Landscape, train: Split, dtype: np.dtype) -> Array:
+def gradient_as_trained(landscape: Landscape, task: Task, train: Split, dtype: np.dtype) -> Array:
     """(M, P) the gradient over all examples as the training computes it, in `dtype`, layer by layer."""
-    stack, pixels = landscape.stack, landscape.images.pixels
+    stack, present = landscape.stack, landscape.features.present
     as_trained = Stack(stack.network, [stack.replicate(r) for r in range(stack.replicates)], dtype)
-    one_hot = np.eye(stack.network.sizes[-1], dtype=dtype)
+    targets = task.targets(train.y).astype(dtype)
     total = np.zeros(())
-    for at in range(0, len(train), EXAMPLES):
-        x, labels = train.x[at : at + EXAMPLES, pixels].astype(dtype), train.y[at : at + EXAMPLES]
-        total = total + pack(*as_trained.gradient(x, one_hot[labels])) * dtype.type(len(x) / len(train))
+    for start in range(0, len(train), EXAMPLES):
+        rows = slice(start, start + EXAMPLES)
+        x = train.x[rows, present].astype(dtype)
+        gradient = pack(stack.network, *as_trained.gradient(x, targets[rows]))
+        total = total + gradient * dtype.type(len(x) / len(train))
     return total
 
 
 def norms_by_layer(network: Network, vectors: Array) -> Array:
     """Norms (M, L) of the parts of vectors (M, P) that belong to each layer, weights and biases together."""
-    ends = np.cumsum([(fan_in + 1) * fan_out for fan_in, fan_out in network.layers])
+    ends = np.cumsum([(fan_in + network.bias) * fan_out for fan_in, fan_out in network.layers])
     return np.stack([np.linalg.norm(part, axis=1) for part in np.split(vectors.astype(float), ends[:-1], axis=1)], 1)
 
 

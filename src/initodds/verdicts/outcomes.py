@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from initodds.training.loop import History
+from initodds.training.history import History
 
 Array = np.ndarray
 
@@ -13,10 +13,11 @@ Array = np.ndarray
 class Rule:
     """How an outcome is told.
 
-    target: accuracy on the test set, in (0, 1], from which a network counts as converged.
-    dead_recall: a class recognised in under this share of its test examples is dead.
-    standard_errors: how far above the largest class's share, in binomial standard errors, an accuracy has to be to be
-        told from always naming one class.
+    target: score on the test set, up to 1, from which a network counts as converged.
+    dead_recall: a part of the task whose score is under this is dead: a class recognised in under this share of its
+        test examples, an output of under this R^2.
+    standard_errors: how many standard errors of a normal distribution a score has to be above what one answer to every
+        example scores, to be told from that: 0 where the test set is no sample, but all that there is.
     """
 
     target: float
@@ -29,40 +30,40 @@ class Judgement:
     """The outcome of each of R replicates, and what goes with it.
 
     outcome: (R,) str, one of `OUTCOMES`.  steps_to_target: (R,) float, the first checkpoint's step at which the
-    accuracy reached the target, NaN if it never did (censored at the last step).  dead_classes: (R,) int.
+    score reached the target, NaN if it never did (censored at the last step).  dead_parts: (R,) int.
     """
 
     outcome: Array
     steps_to_target: Array
-    dead_classes: Array
+    dead_parts: Array
 
 
-def judge(history: History, labels: Array, rule: Rule) -> Judgement:
+def judge(history: History, chance_level: float, rule: Rule) -> Judgement:
     """Give each replicate its outcome, the first of these that holds at the last checkpoint.
 
     diverged: a weight or the cost is not finite.
-    stuck: the accuracy is at most `chance_level`.
-    partial: at least one class is dead.
-    converged: the accuracy is at or over the target.
+    stuck: the score is at most `chance_level`, and under the target.
+    partial: at least one part of the task is dead.
+    converged: the score is at or over the target.
     unfinished: the rest.
 
-    `labels` (examples,) are the test set's, on which the history was taken.
+    `chance_level` is that of the task on the test set, on which the history was taken, see `Task.chance_level`.
     """
-    accuracy, cost, recall = history.accuracy[-1], history.cost[-1], history.recall[-1]
-    dead_classes = (recall < rule.dead_recall).sum(axis=1)
+    score, cost, part_scores = history.score[-1], history.cost[-1], history.part_scores[-1]
+    dead_parts = (part_scores < rule.dead_recall).sum(axis=1)
     outcome = np.select(
         [
             ~(history.finite & np.isfinite(cost)),
-            accuracy <= chance_level(labels, rule.standard_errors),
-            dead_classes > 0,
-            accuracy >= rule.target,
+            (score <= chance_level) & (score < rule.target),
+            dead_parts > 0,
+            score >= rule.target,
         ],
         ["diverged", "stuck", "partial", "converged"],
         default="unfinished",
     )
-    reached = history.accuracy >= rule.target
+    reached = history.score >= rule.target
     first = history.steps[reached.argmax(axis=0)].astype(float)
-    return Judgement(outcome, np.where(reached.any(axis=0), first, np.nan), dead_classes)
+    return Judgement(outcome, np.where(reached.any(axis=0), first, np.nan), dead_parts)
 
 
 def among(outcome: Array, which: str) -> Array:
@@ -73,23 +74,3 @@ def among(outcome: Array, which: str) -> Array:
         "failed": outcome != "converged",
         "all": np.ones(len(outcome), bool),
     }[which]
-
-
-def chance_level(labels: Array, standard_errors: float) -> float:
-    """The highest accuracy on `labels` (examples,) that cannot be told from always naming the largest class:
-    its share p, plus so many binomial standard errors sqrt(p (1 - p) / examples)."""
-    share = np.bincount(labels).max() / len(labels)
-    return float(share + standard_errors * np.sqrt(share * (1 - share) / len(labels)))
-
-
-def best_constant_cost(labels: Array, cost: str) -> float:
-    """The least cost on `labels` (examples,) that outputs can have that are the same for every example.
-
-    They are the class shares p then. Quadratic: 1/2 sum p (1 - p), which is 0.45 for ten equal classes;
-    cross-entropy: sum of -p ln p - (1 - p) ln(1 - p).
-    """
-    share = np.bincount(labels) / len(labels)
-    share = share[share > 0]
-    if cost == "quadratic":
-        return float(0.5 * (share * (1 - share)).sum())
-    return float(-(share * np.log(share) + (1 - share) * np.log1p(-share)).sum())
