@@ -40,6 +40,15 @@ def test_outcome_curves_name_the_outcomes_and_their_counts():
     assert figure.get_suptitle() == "init half"
 
 
+def test_costs_that_are_not_the_same_thing_have_a_panel_each():
+    other = CURVES.assign(replicate=CURVES["replicate"] + 2, cost=100 * CURVES["cost"])
+    both = pd.concat([CURVES.assign(**{"network.cost": "a"}), other.assign(**{"network.cost": "b"})])
+    accuracy, *costs = figures.outcome_curves(both, "all", "network.cost").axes
+    assert [ax.get_title() for ax in costs] == ["cost a", "cost b"]
+    assert costs[1].get_ylim()[1] == pytest.approx(100 * costs[0].get_ylim()[1])
+    assert sum(len(lines.get_segments()) for lines in accuracy.collections) == 4
+
+
 def test_colours_are_told_apart_without_hue():
     lightness = sorted(colorsys.rgb_to_hls(*to_rgb(figures.COLOURS[name]))[1] for name in OUTCOMES)
     assert len(set(figures.COLOURS.values())) == len(OUTCOMES)

@@ -55,19 +55,26 @@ def curves(frame: pd.DataFrame, metric: str, ax: Axes) -> Axes:
     return ax
 
 
-def outcome_curves(frame: pd.DataFrame, title: str) -> Figure:
+def outcome_curves(frame: pd.DataFrame, title: str, apart: Columns = ()) -> Figure:
     """Accuracy and cost of all replicates over the steps, coloured by outcome; `frame` as for `curves`, with both.
+
+    apart: settings between which a cost is not the same thing, as network.cost: its costs have a panel for each of
+        their combinations. Raises InputError where a column is missing.
 
     >>> frame = pd.DataFrame({"replicate": 0, "outcome": "stuck", "step": [0, 1], "accuracy": 0.1, "cost": [0.9, 0.5]})
     >>> [ax.get_ylabel() for ax in outcome_curves(frame, "init unit").axes]
     ['accuracy', 'cost']
     """
-    figure, (left, right) = panels(2, 9, 3.6)
+    require_columns(frame, apart=apart)
+    of_costs = list(groups(frame, apart))
+    figure, (left, *others) = panels(1 + len(of_costs), 4.5 * (1 + len(of_costs)), 3.6)
     curves(frame, "accuracy", left).set_ylim(0, 1)
-    curves(frame, "cost", right).set_ylim(bottom=0)
+    for (values, part), ax in zip(of_costs, others, strict=True):
+        curves(part, "cost", ax).set_ylim(bottom=0)
+        ax.set_title(", ".join(short(key, value) for key, value in values.items()), fontsize="small")
     counts = frame.drop_duplicates("replicate")["outcome"].value_counts()
     lines = {f"{counts[o]} {o}": Line2D([], [], color=COLOURS[o], linewidth=3) for o in OUTCOMES if counts.get(o, 0)}
-    right.legend(lines.values(), lines.keys(), frameon=False)
+    others[-1].legend(lines.values(), lines.keys(), frameon=False)
     figure.suptitle(title)
     return figure
 
