@@ -1,12 +1,14 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, xlogy
 
 from initodds import datasets
 from initodds.initializers import Centred
-from initodds.statistics.boundary import boundary, fit, log_likelihood
+from initodds.statistics.boundary import boundary, fit
 from initodds.verdicts.theory import SATURATION, predict_boundary
 from initodds.vocabulary import InputError
 
@@ -23,7 +25,12 @@ def test_the_fit_is_the_maximum_likelihood_of_an_independent_search():
     hits = np.array([20, 20, 19, 14, 9, 3, 1, 0, 0.0])
     n = np.full(9, 20.0)
     found = fit(X, hits, n)
-    best = minimize(lambda p: -log_likelihood(np.exp(p[0]), p[1], X, hits, n), [4.0, 0.1], method="Nelder-Mead")
+
+    def loss(p: np.ndarray) -> float:
+        share = expit(np.exp(p[0]) * (p[1] - X))
+        return -float((xlogy(hits, share) + xlogy(n - hits, 1 - share)).sum())
+
+    best = minimize(loss, [4.0, 0.1], method="Nelder-Mead")
     assert found["boundary"] == pytest.approx(best.x[1], abs=1e-4)
     assert found["width"] == pytest.approx(2 * np.log(9) / np.exp(best.x[0]), rel=1e-2)
 
@@ -98,8 +105,33 @@ def test_groups_and_a_missing_column():
     table = boundary(frame, by=["rate"])
     assert table["rate"].tolist() == [1, 2]
     assert table["boundary"][0] > table["boundary"][1]
-    with pytest.raises(InputError, match=r"by=init\.width"):
+    with pytest.raises(InputError, match=r"x=init\.width: not a column"):
         boundary(frame, x="init.width")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.nan, "x=init.centre: nan is no finite number, in 20 of 180 rows"),
+        (np.inf, "x=init.centre: inf is no finite number, in 20 of 180 rows"),
+        ("wide", "x=init.centre: wide is no finite number, in 20 of 180 rows"),
+    ],
+)
+def test_a_value_that_is_no_number_is_told_and_not_dropped(value: object, message: str):
+    frame = frame_of([20, 20, 19, 14, 9, 3, 1, 0, 0]).astype({"init.centre": object})
+    frame.loc[frame.index[-20:], "init.centre"] = value
+    with pytest.raises(InputError, match=re.escape(message)):
+        boundary(frame)
+
+
+def test_an_unknown_outcome_is_no_edge_that_is_not_crossed():
+    frame = frame_of([20] * 5 + [0] * 4)
+    with pytest.raises(InputError, match="outcome=convergd: choose from converged, "):
+        boundary(frame, outcome="convergd")
+    with pytest.raises(InputError, match="outcome=good: in 180 of 180 replicates"):
+        boundary(frame.assign(outcome="good"))
+    with pytest.raises(InputError, match=r"by=init\.centre: named twice"):
+        boundary(frame, by="init.centre")
 
 
 def test_the_prediction_is_where_the_luckiest_unit_saturates(rng: np.random.Generator):

@@ -2,10 +2,12 @@ import colorsys
 
 import numpy as np
 import pandas as pd
+import pytest
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 
 from initodds.statistics import figures, rates, survival
-from initodds.vocabulary import OUTCOMES
+from initodds.vocabulary import OUTCOMES, InputError
 
 CURVES = pd.DataFrame(
     {
@@ -36,6 +38,15 @@ def test_outcome_curves_name_the_outcomes_and_their_counts():
     figure = figures.outcome_curves(CURVES, "init half")
     assert [text.get_text() for text in figure.axes[1].get_legend().get_texts()] == ["1 converged", "1 stuck"]
     assert figure.get_suptitle() == "init half"
+
+
+def test_costs_that_are_not_the_same_thing_have_a_panel_each():
+    other = CURVES.assign(replicate=CURVES["replicate"] + 2, cost=100 * CURVES["cost"])
+    both = pd.concat([CURVES.assign(**{"network.cost": "a"}), other.assign(**{"network.cost": "b"})])
+    accuracy, *costs = figures.outcome_curves(both, "all", "network.cost").axes
+    assert [ax.get_title() for ax in costs] == ["cost a", "cost b"]
+    assert costs[1].get_ylim()[1] == pytest.approx(100 * costs[0].get_ylim()[1])
+    assert sum(len(lines.get_segments()) for lines in accuracy.collections) == 4
 
 
 def test_colours_are_told_apart_without_hue():
@@ -149,13 +160,74 @@ def test_who_got_out_stands_at_its_rate_with_the_interval():
     np.testing.assert_allclose(segments[0][:, 0], rates.interval(3, 4))
 
 
-def test_costs_stand_beside_the_levels_that_theory_has():
-    # 0.5 + 0.4 j, by counting: j high outputs are each wrong for nine classes of ten, ten - j low ones for one of ten.
-    by_hand = [np.mean([0.5 * sum(abs((k < j) - (k == c)) for k in range(10)) for c in range(10)]) for j in range(11)]
+def test_costs_stand_beside_the_levels_that_are_given():
+    plateaus = {j: 0.5 + 0.4 * j for j in range(11)}
     frame = pd.DataFrame({"cost": [0.1, 0.45, 4.1, np.nan], "outcome": ["converged", "stuck", "stuck", "diverged"]})
     _, (ax,) = figures.panels(1, 6, 4)
-    figures.final_costs(frame, ax)
+    figures.final_costs(frame, ax, [0.45], plateaus)
     levels = [line.get_xdata()[0] for line in ax.get_lines() if line.get_linestyle() == "-"]
-    np.testing.assert_allclose(levels, by_hand)
-    np.testing.assert_allclose(by_hand, 0.5 + 0.4 * np.arange(11))
-    assert sum(bar.get_height() for bar in ax.patches) == 3
+    assert levels == list(plateaus.values())
+    assert [text.get_text() for text in ax.texts] == [str(j) for j in plateaus]
+    assert bars(ax) == 3
+    assert ax.get_xlabel() == "final test cost; 1 not finite"
+    assert "diverged" not in [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def bars(ax: Axes) -> float:
+    """The height of all bars together: how many networks are drawn."""
+    return sum(bar.get_height() for bar in ax.patches)
+
+
+def test_without_plateaus_none_are_drawn_and_every_finite_cost_is():
+    # Cross-entropy of ten classes costs 3.25 at best without looking; networks that have blown up cost thousands.
+    frame = pd.DataFrame({"cost": [0.3, 3.4, 3.7, 14.0, 1300.0, 2700.0], "outcome": ["converged"] + ["stuck"] * 5})
+    _, (ax,) = figures.panels(1, 6, 4)
+    figures.final_costs(frame, ax, [3.25])
+    assert [line.get_xdata()[0] for line in ax.get_lines()] == [3.25]
+    assert "j outputs pinned high" not in [text.get_text() for text in ax.get_legend().get_texts()]
+    assert bars(ax) == 6
+    assert max(bar.get_x() + bar.get_width() for bar in ax.patches) < 20
+    assert ax.get_xlabel() == "final test cost; last bar: 2 over 14, up to 2.7e+03"
+
+
+def test_costs_beyond_every_plateau_are_drawn():
+    frame = pd.DataFrame({"cost": [0.1, 4.8, 5.0], "outcome": "stuck"})
+    _, (ax,) = figures.panels(1, 6, 4)
+    figures.final_costs(frame, ax, [0.45], {j: 0.5 + 0.4 * j for j in range(11)})
+    assert bars(ax) == 3
+
+
+def test_costs_of_which_none_is_finite_or_all_are_zero_are_no_error():
+    for cost in (np.nan, 0.0):
+        _, (ax,) = figures.panels(1, 6, 4)
+        figures.final_costs(pd.DataFrame({"cost": [cost] * 2, "outcome": "diverged"}), ax)
+        assert bars(ax) == (0 if np.isnan(cost) else 2)
+
+
+def test_an_unknown_outcome_is_told():
+    table = rates.rates(two_by_two(), ["init.centre", "init.half_width"])
+    draw = {
+        "outcome_map": lambda ax: figures.outcome_map(table.assign(columns=""), "init.centre", "good", ax),
+        "rate_dots": lambda ax: figures.rate_dots(table, "init.centre", "good", ax),
+        "heat_map": lambda ax: figures.heat_map(table, "init.centre", "init.half_width", "good", ax),
+        "phase_diagram": lambda ax: figures.phase_diagram(table, table, ax, outcome="good"),
+    }
+    for drawn in draw.values():
+        with pytest.raises(InputError, match="outcome=good: choose from converged, "):
+            drawn(figures.panels(1, 4, 3)[1][0])
+
+
+def test_a_label_has_a_whole_number_as_one_and_a_missing_key_has_its_curve():
+    frame = two_by_two().assign(**{"sgd.batch_size": 10, "steps": 100, "steps_to_target": 50.0})
+    table = rates.rates(frame, ["sgd.batch_size", "init.half_width"])
+    _, (ax,) = figures.panels(1, 5, 3)
+    figures.rate_dots(table, ["sgd.batch_size", "init.half_width"], "stuck", ax)
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == ["batch_size 10, half_width 1.0", "batch_size 10, half_width 0.1"]
+    across = figures.sweep_map(table, ["init.half_width", "sgd.batch_size"]).axes[0]
+    assert [label.get_text() for label in across.get_xticklabels()] == ["batch_size 10"]
+    frame["init.low"] = frame["init.centre"].where(frame["init.centre"] > 0)
+    curves = survival.time_to_target(frame, "init.low")
+    _, (ax,) = figures.panels(1, 5, 3)
+    figures.survival_curves(curves, "init.low", ax)
+    assert [line.get_label() for line in ax.get_lines()] == ["low nan", "low 0.1"]

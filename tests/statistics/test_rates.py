@@ -1,4 +1,5 @@
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -41,14 +42,14 @@ def test_published_values():
 FRAME = pd.DataFrame(
     {
         "init": ["unit"] * 4 + ["half"] * 5,
-        "rate": [1.0] * 9,
+        "sgd.learning_rate": [1.0] * 9,
         "outcome": ["stuck"] * 3 + ["partial"] + ["converged"] * 5,
     }
 )
 
 
 def test_rates_count_every_outcome_of_every_group():
-    table = rates.rates(FRAME, ["init", "rate"])
+    table = rates.rates(FRAME, ["init", "sgd.learning_rate"])
     assert len(table) == 2 * len(OUTCOMES)
     assert table["init"].unique().tolist() == ["unit", "half"]
     counts = table.set_index(["init", "outcome"])["count"]
@@ -108,6 +109,19 @@ def test_an_interval_over_orders_that_differ_is_widened_and_covers(rng: np.rando
     assert np.mean(covered) > 0.9
 
 
+def test_an_order_of_another_seed_is_another_order():
+    # 8 seeds of 4 orders of 8 replicates that all do the same: 32 independent things, of which half converge. Pearson's
+    # chi-squared of two outcomes that the clusters tell apart without error is n, here 256, on 31 degrees of freedom.
+    places = [(seed, order) for seed in range(8) for order in range(4) for _ in range(8)]
+    frame = pd.DataFrame(places, columns=["seed", "order"])
+    frame["outcome"] = np.where((frame["seed"] + frame["order"]) % 2, "converged", "stuck")
+    assert rates.dispersion(frame) == pytest.approx(256 / 31)
+    row = rates.rates(frame, []).query("outcome == 'converged'").iloc[0]
+    assert (row["low"], row["high"]) == pytest.approx(rates.interval(16, 32), abs=0.01)
+    of_one_seed = frame[frame["seed"] == 0]
+    assert rates.dispersion(of_one_seed) == rates.dispersion(of_one_seed.drop(columns="seed")) == pytest.approx(32 / 3)
+
+
 def test_one_order_or_one_outcome_is_not_over_dispersed(rng: np.random.Generator):
     assert rates.dispersion(orders_of(np.array([0.5]), 20, rng)) == 1
     assert rates.dispersion(orders_of(np.array([0.0, 0.0]), 20, rng)) == 1
@@ -115,10 +129,47 @@ def test_one_order_or_one_outcome_is_not_over_dispersed(rng: np.random.Generator
 
 
 def test_bad_frames_are_told():
-    with pytest.raises(InputError, match="by=speed: not a column; the frame has init, rate, outcome"):
+    with pytest.raises(InputError, match=r"by=speed: not a column; the frame has init, sgd\.learning_rate, outcome"):
         rates.rates(FRAME, ["speed"])
     with pytest.raises(InputError, match="no replicate"):
         rates.rates(FRAME.iloc[:0], ["init"])
+
+
+@pytest.mark.parametrize(
+    ("frame", "by", "message"),
+    [
+        (FRAME.drop(columns="outcome"), ["init"], "the frame has no column outcome; it has init, "),
+        (FRAME, ["init", "init"], "by=init: named twice"),
+        (FRAME, ["outcome"], "by=outcome: a column of the result has this name"),
+        (FRAME.assign(n=1), ["init", "n"], "by=n: a column of the result has this name"),
+        (FRAME.assign(outcome="convergd"), ["init"], "outcome=convergd: in 9 of 9 replicates; known are converged, "),
+        (FRAME.assign(outcome=FRAME["outcome"].where(FRAME.index > 2)), ["init"], "outcome=nan: in 3 of 9 replicates"),
+    ],
+)
+def test_nothing_is_counted_of_a_frame_that_lacks_something(frame: pd.DataFrame, by: list[str], message: str):
+    with pytest.raises(InputError, match=re.escape(message)):
+        rates.rates(frame, by)
+
+
+def test_one_column_may_be_given_as_its_name():
+    pd.testing.assert_frame_equal(rates.rates(FRAME, "init"), rates.rates(FRAME, ["init"]))
+    with pytest.raises(InputError, match="by=speed: not a column"):
+        rates.rates(FRAME, "speed")
+
+
+def test_an_interval_of_nothing_or_of_an_unknown_method_is_refused():
+    for count, n in ((0, 0), (3, 2), (-1, 2)):
+        with pytest.raises(InputError, match=f"count={count}, n={n}: needs"):
+            rates.interval(count, n)
+    with pytest.raises(InputError, match="method=wald: choose from wilson, exact"):
+        rates.rates(FRAME, "init", method="wald")
+
+
+def test_a_missing_key_is_a_group_of_the_table_too():
+    of_keys = rates.rates(FRAME.assign(**{"init.low": FRAME["init"].map({"half": -0.5})}), "init.low")
+    shown, _ = rates.table(of_keys, "init.low")
+    assert shown["n"].tolist() == [4, 5]
+    assert np.isnan(shown["init.low"][0])
 
 
 def test_no_column_at_all_pools_everything():

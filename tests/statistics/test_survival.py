@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -73,5 +75,74 @@ def test_groups_in_which_nobody_or_everybody_reached_it():
 
 
 def test_a_missing_column_is_named():
-    with pytest.raises(InputError, match="by=steps_to_target"):
+    with pytest.raises(InputError, match="no column steps_to_target; it has init, steps"):
         time_to_target(FRAME.drop(columns="steps_to_target"), ["init"])
+
+
+def times_of(reached: list[float], never: int, **columns: object) -> pd.DataFrame:
+    """Networks that reached the target at these steps, and so many that did not in 100."""
+    return pd.DataFrame({"steps_to_target": [*reached, *[np.nan] * never], "steps": 100.0, **columns})
+
+
+def test_a_target_reached_at_step_0_is_reached():
+    at_once = times_of([0] * 8, 0)
+    assert time_to_target(at_once, [])[["step", "share"]].to_numpy().tolist() == [[0, 1]]
+    assert median_time(at_once, [])[["median", "low", "high"]].to_numpy().tolist() == [[0, 0, 0]]
+    most = times_of([0] * 5 + [10] * 4, 0)
+    assert time_to_target(most, [])["share"].tolist() == pytest.approx([5 / 9, 1])
+    row = median_time(most, []).iloc[0]
+    assert (row["median"], row["low"], row["high"]) == (0, 0, 10)
+
+
+def test_the_same_curve_begins_a_step_later():
+    # What happens at step 0 is what happens at step 1, one step earlier.
+    reached = [0, 0, 3, 5, 5, 20]
+    early, late = times_of(reached, 3), times_of([step + 1.0 for step in reached], 3).assign(steps=101.0)
+    columns = ["share", "low", "high"]
+    of_early, of_late = (time_to_target(frame, [])[columns].to_numpy() for frame in (early, late))
+    np.testing.assert_allclose(of_early, of_late[1:])
+    for name in ("median", "low", "high"):
+        assert median_time(early, [])[name].item() == median_time(late, [])[name].item() - 1
+
+
+def test_the_band_is_not_defined_where_nobody_or_everybody_has_reached_it():
+    curve = time_to_target(times_of([10, 20], 0), [])
+    assert curve["share"].tolist() == [0, 0.5, 1]
+    assert curve[["low", "high"]].isna().to_numpy().tolist() == [[True, True], [False, False], [True, True]]
+    assert time_to_target(times_of([], 3), [])[["low", "high"]].isna().to_numpy().all()
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (times_of([80.0] * 5, 0), times_of([80.0] * 4, 0)),
+        (times_of([], 5), times_of([], 5)),
+        # b was not looked at any more when the first of a, 49 of them one by one, got there.
+        (times_of([50.0 + k for k in range(49)], 0), times_of([], 7).assign(steps=40.0)),
+    ],
+)
+def test_a_log_rank_test_with_nothing_to_go_by_tells_nothing(a: pd.DataFrame, b: pd.DataFrame):
+    (row,) = log_rank(pd.concat([a.assign(init="a"), b.assign(init="b")]), "init").to_dict("records")
+    assert (row["p"], row["p_holm"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"steps": np.nan}, "steps: nan is no finite number, in 2 of 2 rows"),
+        ({"steps_to_target": "soon"}, "steps_to_target: soon is no finite number"),
+        ({"steps_to_target": np.inf}, "steps_to_target: inf is no finite number"),
+        ({"steps_to_target": -1.0}, "steps_to_target=-1: a step is not less than 0"),
+        ({"share": 1}, "by=share: a column of the result has this name"),
+    ],
+)
+def test_steps_that_are_none_are_told(columns: dict[str, object], message: str):
+    frame = times_of([10, 20], 2).assign(**columns)
+    with pytest.raises(InputError, match=re.escape(message)):
+        time_to_target(frame, ["share"] if "share" in columns else [])
+
+
+def test_the_last_step_of_one_that_reached_the_target_is_not_needed():
+    frame = times_of([10, 20], 2)
+    missing = frame.assign(steps=frame["steps"].where(frame["steps_to_target"].isna()))
+    pd.testing.assert_frame_equal(median_time(missing, []), median_time(frame, []))

@@ -1,94 +1,198 @@
-"""Is one setting better than another? Differences of rates, with intervals and exact tests."""
+"""Is one setting better than another? Differences of rates, with intervals and tests."""
 
-from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest, fisher_exact, norm
+from scipy.stats import binomtest, chi2, chi2_contingency, fisher_exact, norm
 
-from initodds.statistics.rates import CONFIDENCE, interval, require_columns
+from initodds.statistics.frames import Columns, groups, names, require_columns, require_outcome, require_outcomes
+from initodds.statistics.rates import CONFIDENCE, beyond_chance, dispersion, orders_of, wilson
+from initodds.vocabulary import InputError
 
-Z = norm.ppf((1 + CONFIDENCE) / 2)
+Array = np.ndarray
+Z = float(norm.ppf((1 + CONFIDENCE) / 2))
 PAIRED_BY = ("seed", "replicate")
 """Replicates of two cells that agree in these had the same draw, moved and scaled, and the same data order."""
+RESULT = ("a", "b", "n", "rate_a", "rate_b", "difference", "low", "high", "p", "p_holm", "method")
 
 
 def compare(
-    frame: pd.DataFrame, by: str, outcome: str = "converged", within: Sequence[str] = (), paired: bool | None = None
+    frame: pd.DataFrame,
+    by: str,
+    outcome: str = "converged",
+    within: Columns = (),
+    paired: bool | None = None,
+    widen: bool = True,
 ) -> pd.DataFrame:
     """The rate of an outcome in every pair of the values of one setting.
 
     frame: one row a replicate, with the columns outcome, `by`, `within`, and seed and replicate where paired.
-    by: the setting that is compared, as init.  within: settings inside each of whose combinations it is compared, as
-        sgd.batch_size; replicates are pooled over all others.
-    paired: whether to match the replicates by seed and number; None does so where both values have exactly the same.
+    by: the setting that is compared, as init; NaN, where replicates have no such setting, is one of its values.
+    within: settings inside each of whose combinations it is compared, as sgd.batch_size; replicates are pooled over all
+        others.
+    paired: whether to match the replicates by seed and number, those of either value that have no match left out; None
+        does so where both values have exactly the same, each once.
+    widen: where the replicates of one data order agree more than chance has it (see `rates.dispersion`), every count is
+        divided by the dispersion first (Rao and Scott 1992, Biometrics 48), as `rates` does it for its intervals.
 
-    Returns one row a pair: `within`, a, b, n, rate_a, rate_b, difference (rate_a - rate_b) with its 95 % interval low,
-    high, p of the exact test, p_holm adjusted for all rows (Holm 1979), and method. Unpaired: Newcombe (1998, method
-    10) and Fisher's exact test. Paired: Bonett and Price (2012) and McNemar's exact test. No row where `by` has one
-    value. Raises InputError where a column is missing or the frame is empty.
+    Returns one row a pair: `within`, a, b, n (of pairs, or of the smaller group), rate_a, rate_b, difference (rate_a -
+    rate_b) with its 95 % interval low, high, p of the test, p_holm adjusted for all rows (Holm 1979), and method.
+    Unpaired: Newcombe (1998, method 10) and Fisher's exact test. Paired: Bonett and Price (2012) and McNemar's exact
+    test. Counts that were divided are not whole: there the tests are the chi-squared ones with continuity correction.
+    No row where `by` has one value.
+
+    Raises InputError where a column is missing, named twice or called as one of the result, an outcome is unknown, the
+    frame is empty, or, where paired, a seed and number is there twice for one value or none is there for both.
+
+    >>> frame = pd.DataFrame({"init": ["half"] * 20 + ["unit"] * 20, "outcome": ["converged"] * 20 + ["stuck"] * 20})
+    >>> row = compare(frame, "init").iloc[0]
+    >>> row["a"], row["b"], float(row["difference"]), row["method"]
+    ('half', 'unit', 1.0, 'unpaired: Newcombe, Fisher exact')
     """
-    require_columns(frame, [by, "outcome", *within])
+    if not isinstance(by, str):
+        raise InputError(f"by={by}: one column's name; settings to compare it in go to within")
+    require_columns(frame, RESULT, by=by, within=within)
+    require_outcome(outcome)
+    require_outcomes(frame)
+    if paired:
+        require_columns(frame, paired=PAIRED_BY)
     rows = []
-    for key, group in frame.groupby(list(within) or np.zeros(len(frame)), sort=False, observed=True, dropna=False):
-        values = dict(zip(within, key, strict=True)) if within else {}
-        for a, b in combinations(group[by].unique(), 2):
-            of_a, of_b = (group[group[by] == value] for value in (a, b))
-            rows.append({**values, "a": a, "b": b, **difference(of_a, of_b, outcome, paired)})
-    columns = ["n", "rate_a", "rate_b", "difference", "low", "high", "p", "method"]
-    table = pd.DataFrame(rows, columns=[*within, "a", "b", *columns])
-    table.insert(table.columns.get_loc("p") + 1, "p_holm", holm(table["p"].to_numpy(float)))
-    return table
+    for values, group in groups(frame, within):
+        for (of_a, a), (of_b, b) in combinations(groups(group, by), 2):
+            pair = {"a": of_a[by], "b": of_b[by]}
+            if _can_be_paired(a, b) if paired is None else paired:
+                rows.append({**values, **pair, **_paired_difference(_matched(a, b, by), outcome, widen)})
+            else:
+                rows.append({**values, **pair, **_difference(a, b, outcome, widen)})
+    table = pd.DataFrame(rows, columns=[*names(within), *RESULT])
+    return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 
 
-def difference(a: pd.DataFrame, b: pd.DataFrame, outcome: str, paired: bool | None) -> dict[str, float | str]:
-    """The difference of the rates of an outcome in two groups of replicates, as `compare` has it."""
-    match = can_be_paired(a, b) if paired is None else paired
-    if match:
-        together = a.merge(b, on=list(PAIRED_BY), suffixes=("_a", "_b"))
-        hit_a, hit_b = ((together[f"outcome{suffix}"] == outcome).to_numpy() for suffix in ("_a", "_b"))
-        only_a, only_b, n = int((hit_a & ~hit_b).sum()), int((~hit_a & hit_b).sum()), len(together)
-        low, high = paired_interval(only_a, only_b, n)
+def _difference(a: pd.DataFrame, b: pd.DataFrame, outcome: str, widen: bool) -> dict[str, float | str]:
+    """The difference of the rates of an outcome in two groups of replicates, as `compare` has it unpaired."""
+    spread = np.array([dispersion(a), dispersion(b)]) if widen else np.ones(2)
+    n = np.array([len(a), len(b)])
+    hits = np.array([(group["outcome"] == outcome).sum() for group in (a, b)])
+    rate_a, rate_b = (hits / n).tolist()
+    low, high = newcombe_interval(hits[0] / spread[0], n[0] / spread[0], hits[1] / spread[1], n[1] / spread[1])
+    counts = np.array([hits, n - hits])
+    if (spread > 1).any():
+        # Without a replicate in one of its rows there is nothing that could differ.
+        p = chi2_contingency(counts / spread).pvalue if counts.any(axis=1).all() else 1.0
+        method = "unpaired: Newcombe, chi-squared, widened"
+    else:
+        p = fisher_exact(counts).pvalue
+        method = "unpaired: Newcombe, Fisher exact"
+    return _row(int(n.min()), rate_a, rate_b, low, high, float(p), method)
+
+
+def _paired_difference(pairs: pd.DataFrame, outcome: str, widen: bool) -> dict[str, float | str]:
+    """The difference of the rates of an outcome in `pairs`, as `_matched` has them, as `compare` has it paired."""
+    hit_a, hit_b = ((pairs[column] == outcome).to_numpy() for column in ("outcome_a", "outcome_b"))
+    spread = _paired_dispersion(pairs, hit_a.astype(float) - hit_b) if widen else 1.0
+    only_a, only_b, n = int((hit_a & ~hit_b).sum()), int((~hit_a & hit_b).sum()), len(pairs)
+    low, high = paired_interval(only_a / spread, only_b / spread, n / spread)
+    if spread > 1:
+        # McNemar's test with Edwards' correction; a spread over 1 has at least one pair that differs.
+        statistic = max(abs(only_a - only_b) / spread - 1, 0) ** 2 / ((only_a + only_b) / spread)
+        p, method = chi2.sf(statistic, 1), "paired: Bonett-Price, McNemar chi-squared, widened"
+    else:
         p = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
         method = "paired: Bonett-Price, McNemar exact"
-    else:
-        hit_a, hit_b = ((group["outcome"] == outcome).to_numpy() for group in (a, b))
-        low, high = newcombe_interval(hit_a.sum(), len(hit_a), hit_b.sum(), len(hit_b))
-        p = fisher_exact([[hit_a.sum(), (~hit_a).sum()], [hit_b.sum(), (~hit_b).sum()]]).pvalue
-        method, n = "unpaired: Newcombe, Fisher exact", min(len(hit_a), len(hit_b))
-    rate_a, rate_b = float(hit_a.mean()), float(hit_b.mean())
-    estimate = {"rate_a": rate_a, "rate_b": rate_b, "difference": rate_a - rate_b, "low": low, "high": high}
-    return {"n": n, **estimate, "p": float(p), "method": method}
+    return _row(n, float(hit_a.mean()), float(hit_b.mean()), low, high, float(p), method)
 
 
-def can_be_paired(a: pd.DataFrame, b: pd.DataFrame) -> bool:
+def _paired_dispersion(pairs: pd.DataFrame, difference: Array) -> float:
+    """What `rates.dispersion` is for a rate, for the mean difference of `pairs` (pairs,): of each -1, 0 or 1.
+
+    What an order does to both of a pair is no part of it.
+    """
+    if "order" not in pairs or not difference.var():
+        return 1.0
+    order = orders_of(pairs)
+    n = np.bincount(order)
+    mean = np.bincount(order, difference) / n
+    if len(n) < 2:
+        return 1.0
+    return beyond_chance((n * (mean - difference.mean()) ** 2).sum() / difference.var(), len(n) - 1)
+
+
+def _row(
+    n: int, rate_a: float, rate_b: float, low: float, high: float, p: float, method: str
+) -> dict[str, float | str]:
+    """One row of `compare`, without what it is told apart by."""
+    rates = {"n": n, "rate_a": rate_a, "rate_b": rate_b, "difference": rate_a - rate_b}
+    return {**rates, "low": low, "high": high, "p": p, "method": method}
+
+
+def _can_be_paired(a: pd.DataFrame, b: pd.DataFrame) -> bool:
     """Whether both groups have exactly the same seeds and replicates, each once."""
     if not all(column in a for column in PAIRED_BY):
         return False
     keys = [group.set_index(list(PAIRED_BY)).index for group in (a, b)]
-    return all(key.is_unique for key in keys) and len(keys[0]) == len(keys[1]) and keys[0].isin(keys[1]).all()
+    return all(key.is_unique for key in keys) and len(keys[0]) == len(keys[1]) and bool(keys[0].isin(keys[1]).all())
 
 
-def newcombe_interval(count_a: int, n_a: int, count_b: int, n_b: int) -> tuple[float, float]:
-    """95 % interval of rate_a - rate_b of independent groups (Newcombe 1998, Statistics in Medicine 17, method 10)."""
+def _matched(a: pd.DataFrame, b: pd.DataFrame, by: str) -> pd.DataFrame:
+    """The pairs of two groups, one row each: seed, replicate, outcome_a, outcome_b, and order where there is one.
+
+    Raises InputError where a seed and replicate is there twice in one group, or none is in both.
+    """
+    for group in (a, b):
+        twice = group.duplicated(list(PAIRED_BY))
+        if twice.any():
+            value, seed, replicate = group.loc[twice, [by, *PAIRED_BY]].iloc[0]
+            raise InputError(
+                f"paired=True: replicate {replicate} of seed {seed} is there more than once with {by}={value};"
+                " name in within what else these replicates differ in"
+            )
+    columns = [*PAIRED_BY, "outcome", *(["order"] if "order" in a else [])]
+    pairs = a[columns].merge(
+        b[[*PAIRED_BY, "outcome"]], on=list(PAIRED_BY), suffixes=("_a", "_b"), validate="one_to_one"
+    )
+    if not len(pairs):
+        values = " and ".join(f"{by}={group[by].iloc[0]}" for group in (a, b))
+        raise InputError(f"paired=True: {values} have no seed and replicate in common")
+    return pairs
+
+
+def newcombe_interval(count_a: float, n_a: float, count_b: float, n_b: float) -> tuple[float, float]:
+    """95 % interval of rate_a - rate_b of independent groups (Newcombe 1998, Statistics in Medicine 17, method 10).
+
+    count_a of n_a and count_b of n_b have the outcome; none of them need be whole, see `wilson`.
+
+    >>> low, high = newcombe_interval(56, 70, 48, 80)
+    >>> f"{low:.4f} to {high:.4f}"
+    '0.0524 to 0.3339'
+    """
     a, b = count_a / n_a, count_b / n_b
-    (low_a, high_a), (low_b, high_b) = interval(count_a, n_a), interval(count_b, n_b)
+    (low_a, high_a), (low_b, high_b) = wilson(count_a, n_a), wilson(count_b, n_b)
     below = np.hypot(a - low_a, high_b - b)
     above = np.hypot(high_a - a, b - low_b)
     return float(a - b - below), float(a - b + above)
 
 
-def paired_interval(only_a: int, only_b: int, n: int) -> tuple[float, float]:
+def paired_interval(only_a: float, only_b: float, n: float) -> tuple[float, float]:
     """95 % interval of rate_a - rate_b of `n` pairs, of which `only_a` have the outcome in a alone and `only_b` in b
-    alone (Bonett and Price 2012, Journal of Educational and Behavioral Statistics 37)."""
+    alone (Bonett and Price 2012, Journal of Educational and Behavioral Statistics 37). None of them need be whole.
+
+    >>> low, high = paired_interval(8, 1, 20)
+    >>> f"{low:.3f} to {high:.3f}"
+    '0.054 to 0.582'
+    """
     a, b = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)
     half = Z * np.sqrt((a + b - (a - b) ** 2) / (n + 2))
     return float(max(-1, a - b - half)), float(min(1, a - b + half))
 
 
-def holm(p: np.ndarray) -> np.ndarray:
-    """p values (tests,) adjusted for their number, in their order (Holm 1979, Scandinavian Journal of Statistics 6)."""
+def holm(p: Array) -> Array:
+    """p values (tests,), float64, adjusted for their number, in their order (Holm 1979, Scandinavian Journal of
+    Statistics 6).
+
+    >>> holm(np.array([0.04, 0.01, 0.5])).tolist()
+    [0.08, 0.03, 0.5]
+    """
     order = np.argsort(p)
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     adjusted = np.empty_like(p)

@@ -1,5 +1,7 @@
 """Tidy frames to Matplotlib Axes, one function a figure. The same colour for the same outcome everywhere."""
 
+from collections.abc import Iterator, Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -7,7 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
+from initodds.statistics.frames import Columns, groups, names, require_columns, require_outcome, require_own_columns
 from initodds.statistics.rates import interval
 from initodds.vocabulary import OUTCOMES
 
@@ -16,7 +20,12 @@ COLOURS = dict(zip(OUTCOMES, ("#009E73", "#56B4E9", "#E69F00", "#D55E00", "#0000
 
 
 def panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure of this size in inches with so many empty Axes side by side; freed with the last reference to it."""
+    """A figure of this size in inches with so many empty Axes side by side; freed with the last reference to it.
+
+    >>> figure, axes = panels(2, 9, 3.6)
+    >>> len(axes), figure.get_size_inches().tolist()
+    (2, [9.0, 3.6])
+    """
     figure = Figure(figsize=(width, height), layout="constrained", dpi=120)
     return figure, list(figure.subplots(1, count, squeeze=False)[0])
 
@@ -25,8 +34,14 @@ def curves(frame: pd.DataFrame, metric: str, ax: Axes) -> Axes:
     """One line a replicate, coloured by outcome: `metric` over the steps.
 
     `frame` has the columns replicate, outcome, step, and `metric`; the steps are shown on a scale that is linear up to
-    the first and logarithmic beyond.
+    the first and logarithmic beyond. Raises InputError where a column is missing.
+
+    >>> frame = pd.DataFrame({"replicate": 0, "outcome": "stuck", "step": [0, 1, 400], "accuracy": [0.1, 0.1, 0.1]})
+    >>> curves(frame, "accuracy", panels(1, 4, 3)[1][0]).get_ylabel()
+    'accuracy'
     """
+    require_columns(frame, metric=metric)
+    require_own_columns(frame, "replicate", "outcome", "step")
     for outcome in OUTCOMES:
         of_outcome = frame[frame["outcome"] == outcome]
         # One artist for all, since a thousand take seconds to draw.
@@ -40,14 +55,26 @@ def curves(frame: pd.DataFrame, metric: str, ax: Axes) -> Axes:
     return ax
 
 
-def outcome_curves(frame: pd.DataFrame, title: str) -> Figure:
-    """Accuracy and cost of all replicates over the steps, coloured by outcome; `frame` as for `curves`, with both."""
-    figure, (left, right) = panels(2, 9, 3.6)
+def outcome_curves(frame: pd.DataFrame, title: str, apart: Columns = ()) -> Figure:
+    """Accuracy and cost of all replicates over the steps, coloured by outcome; `frame` as for `curves`, with both.
+
+    apart: settings between which a cost is not the same thing, as network.cost: its costs have a panel for each of
+        their combinations. Raises InputError where a column is missing.
+
+    >>> frame = pd.DataFrame({"replicate": 0, "outcome": "stuck", "step": [0, 1], "accuracy": 0.1, "cost": [0.9, 0.5]})
+    >>> [ax.get_ylabel() for ax in outcome_curves(frame, "init unit").axes]
+    ['accuracy', 'cost']
+    """
+    require_columns(frame, apart=apart)
+    of_costs = list(groups(frame, apart))
+    figure, (left, *others) = panels(1 + len(of_costs), 4.5 * (1 + len(of_costs)), 3.6)
     curves(frame, "accuracy", left).set_ylim(0, 1)
-    curves(frame, "cost", right).set_ylim(bottom=0)
+    for (values, part), ax in zip(of_costs, others, strict=True):
+        curves(part, "cost", ax).set_ylim(bottom=0)
+        ax.set_title(", ".join(short(key, value) for key, value in values.items()), fontsize="small")
     counts = frame.drop_duplicates("replicate")["outcome"].value_counts()
     lines = {f"{counts[o]} {o}": Line2D([], [], color=COLOURS[o], linewidth=3) for o in OUTCOMES if counts.get(o, 0)}
-    right.legend(lines.values(), lines.keys(), frameon=False)
+    others[-1].legend(lines.values(), lines.keys(), frameon=False)
     figure.suptitle(title)
     return figure
 
@@ -56,8 +83,13 @@ def outcome_map(rates: pd.DataFrame, rows: str, outcome: str, ax: Axes, labelled
     """The rate of one outcome as a map: a row for each value of `rows`, a column for each value of `columns`.
 
     `rates` has the columns `rows`, columns, outcome, count, n, rate. Each field is annotated with percent and count;
-    `labelled` says whether the rows are named.
+    `labelled` says whether the rows are named. Raises InputError where the outcome is unknown.
+
+    >>> table = pd.DataFrame({"init": ["half"], "columns": "", "outcome": "stuck", "count": 1, "n": 4, "rate": 0.25})
+    >>> [text.get_text() for text in outcome_map(table, "init", "stuck", panels(1, 3, 2)[1][0]).texts]
+    ['25 %\\n1 of 4']
     """
+    require_outcome(outcome)
     chosen = rates[rates["outcome"] == outcome]
     order = {"index": chosen[rows].unique(), "columns": chosen["columns"].unique()}
     rate = chosen.pivot(index=rows, columns="columns", values="rate").reindex(**order)
@@ -81,17 +113,18 @@ def outcome_map(rates: pd.DataFrame, rows: str, outcome: str, ax: Axes, labelled
     return ax
 
 
-def sweep_map(rates: pd.DataFrame, by: list[str]) -> Figure:
+def sweep_map(rates: pd.DataFrame, by: Columns) -> Figure:
     """Shares converged and stuck of a sweep's cells: the first key of `by` downwards, all others across.
 
-    `rates` has the columns `by`, outcome, count, n, rate.
+    `rates` has the columns `by`, outcome, count, n, rate. Raises InputError where one of `by` is missing.
+
+    >>> table = pd.DataFrame({"init": ["half"] * 2, "outcome": ["converged", "stuck"], "count": 1, "n": 2, "rate": 0.5})
+    >>> [ax.get_title() for ax in sweep_map(table, "init").axes]
+    ['share converged', 'share stuck']
     """
-    rows, *others = by
-    names = [
-        "\n".join(short(key, value) for key, value in zip(others, values, strict=True))
-        for values in rates[others].to_numpy()
-    ]
-    frame = rates.assign(columns=names)
+    require_columns(rates, by=by)
+    rows, *others = names(by)
+    frame = rates.assign(columns=list(_labels(rates, others, "\n")))
     width = 2 + 1.3 * frame["columns"].nunique()
     height = 1.2 + 0.5 * frame[rows].nunique()
     figure, (left, right) = panels(2, 2 * width, height)
@@ -100,21 +133,27 @@ def sweep_map(rates: pd.DataFrame, by: list[str]) -> Figure:
     return figure
 
 
-def rate_dots(rates: pd.DataFrame, by: list[str], outcome: str, ax: Axes) -> Axes:
+def rate_dots(rates: pd.DataFrame, by: Columns, outcome: str, ax: Axes) -> Axes:
     """The rate of one outcome in each group as a dot with its 95 % interval, the groups below each other.
 
-    `rates` has the columns `by`, outcome, n, rate, low, high.
+    `rates` has the columns `by`, outcome, n, rate, low, high. Raises InputError where one of `by` is missing or the
+    outcome is unknown.
+
+    >>> table = pd.DataFrame({"init": ["half"], "outcome": "stuck", "n": 4, "rate": 0.25, "low": 0.05, "high": 0.7})
+    >>> rate_dots(table, "init", "stuck", panels(1, 5, 2)[1][0]).get_xlabel()
+    'share stuck, with 95 % interval, n = 4 each'
     """
+    require_columns(rates, by=by)
+    require_outcome(outcome)
     chosen = rates[rates["outcome"] == outcome].iloc[::-1]
-    rows = chosen[by].to_numpy()
-    names = [", ".join(short(key, value) for key, value in zip(by, row, strict=True)) for row in rows]
+    labels = list(_labels(chosen, names(by), ", "))
     sizes = chosen["n"].unique()
     if len(sizes) > 1:
-        names = [f"{name} (n = {n})" for name, n in zip(names, chosen["n"], strict=True)]
+        labels = [f"{label} (n = {n})" for label, n in zip(labels, chosen["n"], strict=True)]
     at = range(len(chosen))
     ax.hlines(at, chosen["low"], chosen["high"], color=COLOURS[outcome], linewidth=2.5)
     ax.plot(chosen["rate"], at, "o", color=COLOURS[outcome], markeredgecolor="black")
-    ax.set_yticks(at, names)
+    ax.set_yticks(at, labels)
     each = f", n = {sizes[0]} each" if len(sizes) == 1 else ""
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.7, len(chosen) - 0.3), xlabel=f"share {outcome}, with 95 % interval{each}")
     ax.grid(axis="x", alpha=0.3)
@@ -126,8 +165,15 @@ def rate_dots(rates: pd.DataFrame, by: list[str], outcome: str, ax: Axes) -> Axe
 def heat_map(rates: pd.DataFrame, x: str, y: str, outcome: str, ax: Axes) -> Axes:
     """The rate of one outcome over two swept numbers, x across and y upwards; each field has its percent and n.
 
-    `rates` has the columns x, y, outcome, n, rate, one row a field and outcome.
+    `rates` has the columns x, y, outcome, n, rate, one row a field and outcome. Raises InputError where x or y is
+    missing or the outcome is unknown.
+
+    >>> table = pd.DataFrame({"x": [0.0, 1.0], "y": 1.0, "outcome": "stuck", "n": 4, "rate": [0.25, 1.0]})
+    >>> [text.get_text() for text in heat_map(table, "x", "y", "stuck", panels(1, 4, 2)[1][0]).texts]
+    ['25 %\\nn 4', '100 %\\nn 4']
     """
+    require_columns(rates, x=x, y=y)
+    require_outcome(outcome)
     chosen = rates[rates["outcome"] == outcome]
     rate, n = (chosen.pivot(index=y, columns=x, values=value).sort_index(ascending=False) for value in ("rate", "n"))
     text = [
@@ -153,7 +199,15 @@ def phase_diagram(
     rates: columns init.centre, init.half_width, outcome, rate: the share with the outcome is the shade of a square.
     boundaries: columns init.half_width, boundary, low, high, as `boundary` returns them: dots with intervals.
     prediction: (half_widths, centres), each (points,), of a line to compare with.
+
+    Raises InputError where the outcome is unknown.
+
+    >>> table = pd.DataFrame({"init.centre": [0.0], "init.half_width": 1.0, "outcome": "stuck", "rate": 0.0})
+    >>> edge = pd.DataFrame({"init.half_width": [1.0], "boundary": 0.05, "low": 0.0, "high": 0.1})
+    >>> phase_diagram(table, edge, panels(1, 5, 4)[1][0], outcome="stuck").get_xlabel()
+    'centre'
     """
+    require_outcome(outcome)
     chosen = rates[rates["outcome"] == outcome]
     shades = sns.light_palette(COLOURS[outcome], as_cmap=True)
     style = {"marker": "s", "s": 70, "edgecolor": "0.6", "linewidth": 0.3, "vmin": 0, "vmax": 1, "cmap": shades}
@@ -176,15 +230,21 @@ def phase_diagram(
     return ax
 
 
-def survival_curves(curves: pd.DataFrame, by: list[str], ax: Axes) -> Axes:
+def survival_curves(curves: pd.DataFrame, by: Columns, ax: Axes) -> Axes:
     """The share of networks that have reached the target over the steps, with its band; one curve a group.
 
-    `curves` has the columns `by`, step, share, low, high, as `time_to_target` returns them.
+    `curves` has the columns `by`, step, share, low, high, as `time_to_target` returns them. Raises InputError where one
+    of `by` is missing.
+
+    >>> curve = pd.DataFrame({"init": "half", "step": [0, 100], "share": [0.0, 0.5], "low": np.nan, "high": np.nan})
+    >>> [line.get_label() for line in survival_curves(curve, "init", panels(1, 5, 4)[1][0]).get_lines()]
+    ['half']
     """
-    groups = list(curves.groupby(by, sort=False, observed=True))
+    require_columns(curves, by=by)
+    of_groups = list(groups(curves, by))
     # A palette apart from the outcomes' colours, which mean something else.
-    for (key, curve), colour in zip(groups, sns.color_palette("viridis", len(groups)), strict=True):
-        label = ", ".join(short(name, value) for name, value in zip(by, key, strict=True))
+    for (values, curve), colour in zip(of_groups, sns.color_palette("viridis", len(of_groups)), strict=True):
+        label = ", ".join(short(key, value) for key, value in values.items())
         ax.step(curve["step"], curve["share"], where="post", color=colour, label=label)
         ax.fill_between(curve["step"], curve["low"], curve["high"], step="post", color=colour, alpha=0.2, linewidth=0)
     ax.set_xscale("symlog", linthresh=1)
@@ -194,29 +254,61 @@ def survival_curves(curves: pd.DataFrame, by: list[str], ax: Axes) -> Axes:
     return ax
 
 
-def final_costs(frame: pd.DataFrame, ax: Axes, best_constant_cost: float = 0.45, classes: int = 10) -> Axes:
-    """Histogram of the costs that networks end with, by outcome, with the plateaus that theory has for stuck ones.
+def final_costs(
+    frame: pd.DataFrame, ax: Axes, best_constants: Sequence[float] = (), plateaus: Mapping[int, float] | None = None
+) -> Axes:
+    """Histogram of the costs that networks end with, by outcome, with what networks cost that ignore their input.
 
-    frame: one row a replicate, columns cost (quadratic) and outcome. Where j of the outputs of `classes` equally
-    frequent classes are pinned at 1 and the others at 0, each high output is wrong but for its own class, and each low
-    one for its own: the cost is 1/2 (j (1 - 1 / classes) + (classes - j) / classes), for ten 0.5 + 0.4 j.
+    frame: one row a replicate, columns cost (one and the same cost, on the same data) and outcome.
+    best_constants: the least costs of answers that are the same for every example; a dotted line each.
+    plateaus: the cost of a network with j of its outputs pinned high and the others low, by j; a grey line each. Which
+        costs and outputs have such is for the caller to know; without any, none are drawn.
+
+    Every network with a finite cost is in it: those that cost far more than the lines are in the last bar, and the axis
+    says so. How many costs are not finite is said below. Raises InputError where a column is missing.
+
+    >>> frame = pd.DataFrame({"cost": [0.1, 0.45, 2700.0, np.nan], "outcome": ["converged"] + ["stuck"] * 3})
+    >>> final_costs(frame, panels(1, 6, 4)[1][0], best_constants=[0.45]).get_xlabel()
+    'final test cost; last bar: 1 over 0.47, up to 2.7e+03; 1 not finite'
     """
-    known = [outcome for outcome in OUTCOMES if (frame["outcome"] == outcome).any()]
-    levels = {j: 0.5 * (j * (1 - 1 / classes) + (classes - j) / classes) for j in range(classes + 1)}
+    require_own_columns(frame, "cost", "outcome")
+    levels = plateaus or {}
     for j, level in levels.items():
-        ax.axvline(level, color="0.7", linewidth=0.8, zorder=0, label="j outputs pinned high" if j == 0 else None)
+        label = None if ax.get_lines() else "j outputs pinned high"
+        ax.axvline(level, color="0.7", linewidth=0.8, zorder=0, label=label)
         ax.annotate(f"{j}", (level, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize="small")
-    ax.axvline(best_constant_cost, color="black", linestyle=":", label="best constant answer")
+    for place, cost in enumerate(best_constants):
+        ax.axvline(cost, color="black", linestyle=":", label=None if place else "best constant answer")
     finite = frame[np.isfinite(frame["cost"])]
-    bins = np.arange(-0.025, max(levels.values()) + 0.2, 0.05).tolist()  # a level lies in the middle of its bin
-    ax.hist(
-        [finite.loc[finite["outcome"] == outcome, "cost"] for outcome in known],
-        bins=bins, stacked=True, color=[COLOURS[outcome] for outcome in known], label=known,
-    )  # fmt: skip
-    ax.set(xlabel="final test cost", ylabel="networks")
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize="small")
+    usual = _usual_cost(finite["cost"], [*levels.values(), *best_constants])
+    width = max(0.05, usual / 200)
+    # From -width / 2, so that the plateaus of ten classes, 0.5 + 0.4 j, lie in the middle of their bins.
+    bins = np.arange(-width / 2, usual + 1.5 * width, width)
+    beyond = finite["cost"] > bins[-1]
+    if beyond.any():
+        bins = np.append(bins, bins[-1] + 2 * width)
+    known = [outcome for outcome in OUTCOMES if (finite["outcome"] == outcome).any()]
+    costs = [finite.loc[finite["outcome"] == outcome, "cost"].clip(upper=bins[-1]) for outcome in known]
+    if known:
+        ax.hist(costs, bins=bins.tolist(), stacked=True, color=[COLOURS[outcome] for outcome in known], label=known)
+    notes = ["final test cost"]
+    if beyond.any():
+        notes.append(f"last bar: {beyond.sum()} over {bins[-2]:.2g}, up to {finite['cost'].max():.2g}")
+    if len(finite) < len(frame):
+        notes.append(f"{len(frame) - len(finite)} not finite")
+    ax.set(xlabel="; ".join(notes), ylabel="networks")
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize="small")
     sns.despine(ax=ax)
     return ax
+
+
+def _usual_cost(costs: pd.Series, lines: Sequence[float]) -> float:
+    """The cost up to which an axis shows each: the greatest of the `lines` and of those costs that are not over ten
+    times as much, or, without lines, not over ten times the median."""
+    scale = max(lines) if lines else costs.median()
+    return max([*lines, *costs[costs <= 10 * scale]], default=0.0)
 
 
 def point_map(frame: pd.DataFrame, kinds: list[str], negligible: float, ax: Axes) -> Axes:
@@ -224,8 +316,14 @@ def point_map(frame: pd.DataFrame, kinds: list[str], negligible: float, ax: Axes
 
     frame: one row a network, columns kind, gradient_relative and curvature_relative, shares of a fresh network's.
     kinds: in the order of the legend.  negligible: the share under which both count as nothing; under it in both lies
-    the plateau, which is shaded. Values under 1e-20 stand at the edge.
+    the plateau, which is shaded. Values under 1e-20 stand at the edge. Raises InputError where a column is missing.
+
+    >>> frame = pd.DataFrame({"kind": ["a", "b"], "gradient_relative": [1e-5, 0.5], "curvature_relative": [1e-4, 1.0]})
+    >>> ax = point_map(frame, ["a", "b"], 0.01, panels(1, 5, 4)[1][0])
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['a (n = 1)', 'b (n = 1)']
     """
+    require_own_columns(frame, "kind", "gradient_relative", "curvature_relative")
     least = 1e-20
     ax.axvspan(least / 10, negligible, ymax=1, color="0.95", zorder=0)
     ax.fill_between([least / 10, negligible], least / 10, negligible, color="0.88", zorder=0)
@@ -245,7 +343,14 @@ def escape_dots(frame: pd.DataFrame, kinds: list[str], ways_out: list[str], ax: 
     """Of each kind of network, the share that got out by each way, with its 95 % interval.
 
     frame: one row a network, columns kind and escaped_... (1 or 0, NaN where it was not tried) for each of `ways_out`.
+    Raises InputError where a column is missing.
+
+    >>> frame = pd.DataFrame({"kind": ["a"] * 4, "escaped_noise": [1.0, 1.0, 0.0, np.nan]})
+    >>> ax = escape_dots(frame, ["a"], ["noise"], panels(1, 5, 2)[1][0])
+    >>> float(ax.get_lines()[0].get_xdata()[0])
+    0.6666666666666666
     """
+    require_own_columns(frame, "kind", *(f"escaped_{way}" for way in ways_out))
     step = 0.7 / len(ways_out)
     for place, (way, colour) in enumerate(zip(ways_out, sns.color_palette("viridis", len(ways_out)), strict=True)):
         for row, kind in enumerate(kinds):
@@ -266,5 +371,15 @@ def escape_dots(frame: pd.DataFrame, kinds: list[str], ways_out: list[str], ax: 
 
 
 def short(key: str, value: object) -> str:
-    """A setting as a label: the value alone for an init, else the key's last word and the value."""
+    """A setting as a label: the value alone for an init, else the key's last word and the value.
+
+    >>> short("init", "half"), short("sgd.batch_size", 10)
+    ('half', 'batch_size 10')
+    """
     return str(value) if key == "init" else f"{key.split('.')[-1]} {value}"
+
+
+def _labels(frame: pd.DataFrame, by: list[str], between: str) -> Iterator[str]:
+    """The values of `by` of each row as a label; each as its own column has it, 10 beside 0.3 too."""
+    for values in frame[by].astype(object).itertuples(index=False):
+        yield between.join(short(key, value) for key, value in zip(by, values, strict=True))
