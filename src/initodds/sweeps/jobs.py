@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
@@ -16,7 +17,7 @@ from omegaconf import DictConfig
 
 from initodds.cells import cell, config
 from initodds.cells.config import Settings
-from initodds.sweeps.progress import Monitor, Report
+from initodds.sweeps.progress import Monitor, Report, monitored
 from initodds.vocabulary import InputError, one_line
 
 if TYPE_CHECKING:
@@ -82,6 +83,22 @@ def run_job(composed: DictConfig) -> None:
         print(f"initodds: {cell_name(HydraConfig.get().overrides.task)}: {one_line(error)}", file=sys.stderr)
     if sweeper_is_gone():
         os._exit(1)  # a worker would wait for more work for minutes
+
+
+def run_trial(composed: DictConfig) -> float:
+    """Run one cell for a sweeper of others, as Optuna's, which looks for the best: returns the share that converged.
+
+    The cell belongs to no sweep of ours. Raises InputError for a bad value, and whatever fails: the sweeper decides
+    whether it goes on.
+    """
+    from initodds.sweeps import summary
+    from initodds.tracking import store
+
+    end_on_sigterm()
+    settings = config.read(composed)
+    with nullcontext() if monitored() else Monitor():
+        fingerprint = run_cell(settings)
+    return summary.share_converged(store.connect(settings.tracking.uri, settings.tracking.experiment), fingerprint)
 
 
 def run_cell(settings: Settings) -> str:
