@@ -39,7 +39,11 @@ class CellSweeper(Sweeper):
         from initodds.sweeps import composing, jobs, plan, summary
         from initodds.sweeps.progress import Monitor
         from initodds.tracking import store, unsent
+        from initodds.vocabulary import InputError
 
+        size = self.max_batch_size
+        if size is not None and (not isinstance(size, int) or size < 1):
+            raise InputError(f"hydra.sweeper.max_batch_size={size}: a whole number of at least 1, or null")
         jobs.end_on_sigterm()
         cells = composing.combinations([*self.params, *arguments], self.loader)
         composing.save(self.config)

@@ -68,7 +68,7 @@ def test_every_option_of_every_group_is_accepted():
         (["init.low=-1e300"], "init._target_=initodds.initializers.Uniform"),
         (["init=gaussian", "init.std=1e308"], "init._target_=initodds.initializers.Normal"),
         (["init.low=-1e308", "init.high=1e308"], "init.low=-1e+308, high=1e+308"),
-        (["init=centred", "init.centre=1e308", "init.half_width=1e308"], "init._target_="),
+        (["init=centred", "init.centre=1e308", "init.half_width=1e308"], "init.high=inf"),
         (["init._target_=null"], "init._target_=None"),
         (["init._target_=json"], "init._target_=json"),
         (["engine._target_=builtins.int"], "engine._target_=builtins.int"),

@@ -108,6 +108,8 @@ def test_bad_input_ends_the_command_in_one_line(arguments: tuple[str, ...], key:
         (("data.load._target_=os.getcwd",), "data.load._target_=os.getcwd: gives a str"),
         (("replicates=1000000000",), "replicates=1000000000, network.hidden=[30]: the weights take "),
         (("-m", "seed=interval(0,1)"), "seed=interval(0,1): "),
+        (("-m", "hydra.sweeper.max_batch_size=0"), "hydra.sweeper.max_batch_size=0: "),
+        (("-m", "hydra.sweeper.max_batch_size=few"), "hydra.sweeper.max_batch_size=few: "),
     ],
 )
 def test_what_hydra_would_answer_with_a_traceback_is_told_in_one_line(

@@ -12,7 +12,11 @@ from pydantic import ValidationError
 
 from initodds.vocabulary import InputError
 
-EXTRAS = {"hydra/sweeper/optuna": "optuna", "hydra/launcher/submitit_slurm": "cluster"}
+EXTRAS = {
+    "hydra/sweeper/optuna": "optuna",
+    "hydra/launcher/submitit_slurm": "cluster",
+    "hydra/launcher/submitit_local": "cluster",
+}
 """Options that are another package's, with the extra of this one that brings it."""
 
 
@@ -62,8 +66,8 @@ def of_key(key: str, section: Mapping[str, Any]) -> str:
     'sgd.lerning: there is no such key; sgd.learning_rate is near'
     >>> of_key("lerning", {"seed": 0, "sgd": {"batch_size": 10, "learning_rate": 3.0}})
     'lerning: there is no such key; sgd.learning_rate is near'
-    >>> of_key("speed", {"seed": 0, "sgd": {"batch_size": 10, "learning_rate": 3.0}})
-    'speed: there is no such key; there are seed, sgd'
+    >>> of_key("momentum", {"seed": 0, "sgd": {"batch_size": 10, "learning_rate": 3.0}})
+    'momentum: there is no such key; there are seed, sgd'
     """
     parent, dot, name = key.rpartition(".")
     last_parts = {known: known.rpartition(".")[2] for known in _keys(section)}

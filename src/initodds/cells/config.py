@@ -132,13 +132,13 @@ def read(config: DictConfig) -> Settings:
         settings = Settings.model_validate(plain)
     except ValidationError as error:
         raise InputError(advice.of_checking(error, plain)) from None
-    require_in_range(settings)
+    _require_in_range(settings)
     initializer(settings)
     engine(settings)
     return settings
 
 
-def require_in_range(settings: Settings) -> None:
+def _require_in_range(settings: Settings) -> None:
     """Raise InputError where the learning rate is no number of the dtype that it is computed in."""
     highest = float(np.finfo(settings.dtype).max)
     if settings.sgd.learning_rate > highest:
@@ -158,7 +158,7 @@ def initializer(settings: Settings) -> Initializer:
 
 def engine(settings: Settings) -> type[Engine]:
     """The engine class that `engine._target_` names. Raises InputError where there is none of that name."""
-    made: Any = named("engine", settings.engine)
+    made: Any = _named("engine", settings.engine)
     methods = [name for name, member in vars(Engine).items() if isfunction(member) and not name.startswith("_")]
     if not isclass(made) or made is Engine or not all(hasattr(made, name) for name in methods):
         accepted = f"a class with {', '.join(methods)}, as initodds.engines says"
@@ -177,11 +177,11 @@ def dataset(settings: Settings) -> Dataset:
     if settings.sgd.batch_size > len(data.train):
         accepted = f"a whole number from 1 to {len(data.train)}, the training examples of {data.name}"
         raise InputError(f"sgd.batch_size={settings.sgd.batch_size}: {accepted}")
-    require_room(settings, data.features, data.classes)
+    _require_room(settings, data.features, data.classes)
     return data
 
 
-def require_room(settings: Settings, features: int, classes: int) -> None:
+def _require_room(settings: Settings, features: int, classes: int) -> None:
     """Raise InputError where the memory of this machine cannot hold the cell's weights, or its curves.
 
     A lower bound of what they take, so that nothing is refused that could be trained here.
@@ -204,7 +204,7 @@ def require_room(settings: Settings, features: int, classes: int) -> None:
 
 def make(key: str, config: Target_) -> Any:
     """What Hydra instantiates from the part `key` of the config. Raises InputError where that fails."""
-    named(key, config)
+    _named(key, config)
     try:
         return instantiate(config, _convert_="all")
     except InstantiationException as error:
@@ -214,7 +214,7 @@ def make(key: str, config: Target_) -> Any:
         raise InputError(f"{key}._target_={config['_target_']}: {one_line(cause or error)}") from error
 
 
-def named(key: str, config: Target_) -> Any:
+def _named(key: str, config: Target_) -> Any:
     """What `_target_` of the part `key` of the config names. Raises InputError with the reason where it names nothing:
     Hydra says it over several lines, and some of it by its log."""
     target = config.get("_target_")

@@ -32,21 +32,28 @@ class Checked:
         try:
             with np.errstate(over="ignore"):
                 weights, biases = self.initializer(rng, fan_in, fan_out)
-            return self._array(weights, (fan_in, fan_out)), self._array(biases, (fan_out,))
-        except Exception as error:  # whatever a user's own code raises
-            kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-            called = f"init._target_={self.target}, called with (rng, {fan_in}, {fan_out}): {kind}{one_line(error)}"
-            needed = f"weights (fan_in, fan_out) and biases (fan_out,) are needed, finite numbers in {self.dtype}"
-            raise InputError(f"{called}; {needed}") from error
+            wrong = self._wrong(weights, (fan_in, fan_out)) or self._wrong(biases, (fan_out,))
+        except InputError as error:  # the project's own, which names the key
+            raise InputError(str(error) if str(error).startswith("init") else f"init.{error}") from error
+        except Exception as error:  # whatever a user's code raises
+            raise self._refused(fan_in, fan_out, f"{type(error).__name__}: {one_line(error)}") from error
+        if wrong:
+            raise self._refused(fan_in, fan_out, wrong)
+        return np.asarray(weights, np.float64), np.asarray(biases, np.float64)
 
-    def _array(self, drawn: Any, shape: tuple[int, ...]) -> Array:
-        """Numbers that were drawn, as a float64 array. Raises InputError where they are not as they should be."""
+    def _wrong(self, drawn: Any, shape: tuple[int, ...]) -> str:
+        """What is wrong with numbers that were drawn; "" where nothing is."""
         array = np.asarray(drawn)
         if array.shape != shape:
-            raise InputError(f"shape {array.shape} instead of {shape}")
+            return f"shape {array.shape} instead of {shape}"
         if array.dtype.kind not in "iuf":
-            raise InputError(f"numbers of dtype {array.dtype}")
-        array = array.astype(np.float64, copy=False)
+            return f"dtype {array.dtype}"
         if not (np.abs(array) <= np.finfo(self.dtype).max).all():  # nor is NaN
-            raise InputError(f"numbers from {array.min():.3g} to {array.max():.3g}")
-        return array
+            return f"numbers from {array.min():.3g} to {array.max():.3g}"
+        return ""
+
+    def _refused(self, fan_in: int, fan_out: int, reason: str) -> InputError:
+        called = f"init._target_={self.target}, called with (rng, {fan_in}, {fan_out}): {reason}"
+        return InputError(
+            f"{called}; weights (fan_in, fan_out) and biases (fan_out,) are needed, finite in {self.dtype}"
+        )
