@@ -38,7 +38,8 @@ class CellSweeper(Sweeper):
         """
         from initodds.sweeps import composing, jobs, plan, summary
         from initodds.sweeps.progress import Monitor
-        from initodds.tracking import store, unsent
+        from initodds.tracking import unsent
+        from initodds.tracking.store import bury, connect
         from initodds.vocabulary import InputError
 
         size = self.max_batch_size
@@ -48,19 +49,19 @@ class CellSweeper(Sweeper):
         cells = composing.combinations([*self.params, *arguments], self.loader)
         composing.save(self.config)
         tracked = self.config.tracking
-        there = store.connect(tracked.uri, tracked.experiment)
-        store.bury(there)
-        unsent.send(there)
+        store = connect(tracked.uri, tracked.experiment)
+        bury(store)
+        unsent.send(store)
         planned = plan.read(cells, composing.Composer(self.loader, self.config))
         name = self.config.hydra.runtime.choices.get("experiment") or " ".join(arguments)
-        with plan.sweep_run(there, planned, name, rerun=bool(tracked.rerun)).ending() as run:
+        with plan.sweep_run(store, planned, name, rerun=bool(tracked.rerun)).ending() as run:
             jobs.begin(run.id)
-            todo = plan.to_do(there, run.id, planned, rerun=bool(tracked.rerun))
+            todo = plan.to_do(store, run.id, planned, rerun=bool(tracked.rerun))
             if tracked_already := sum(cell.error is None for cell in planned) - len(todo):
                 print(f"{tracked_already} of {len(planned)} cells need not be run", file=sys.stderr)
             with Monitor(len(todo)):
                 returned = self.launch(todo)
-            failed = summary.of_sweep(there, run)
+            failed = summary.of_sweep(store, run)
         if failed:
             sys.exit(f"initodds: {failed} cells failed; the others are tracked")
         return returned

@@ -9,7 +9,6 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
@@ -17,7 +16,7 @@ from omegaconf import DictConfig
 
 from initodds.cells import cell, config
 from initodds.cells.config import Settings
-from initodds.sweeps.progress import Monitor, Report, monitored
+from initodds.sweeps.progress import Monitor, Report
 from initodds.vocabulary import InputError, one_line
 
 if TYPE_CHECKING:
@@ -92,13 +91,14 @@ def run_trial(composed: DictConfig) -> float:
     whether it goes on.
     """
     from initodds.sweeps import summary
-    from initodds.tracking import store
+    from initodds.tracking.store import connect
 
     end_on_sigterm()
     settings = config.read(composed)
-    with nullcontext() if monitored() else Monitor():
+    with Monitor():
         fingerprint = run_cell(settings)
-    return summary.share_converged(store.connect(settings.tracking.uri, settings.tracking.experiment), fingerprint)
+    store = connect(settings.tracking.uri, settings.tracking.experiment)
+    return summary.share_converged(store, fingerprint)
 
 
 def run_cell(settings: Settings) -> str:

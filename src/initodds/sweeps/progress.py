@@ -23,11 +23,6 @@ SECONDS_BETWEEN_LINES = 30.0
 """Where there is no terminal, cells that take long are heard of this often."""
 
 
-def monitored() -> bool:
-    """Whether someone reads what this process's cells report."""
-    return FOLDER in os.environ
-
-
 @dataclass
 class Report:
     """One cell's side: how many of its epochs are done, what is done after them, and in the end its result in words."""
