@@ -26,7 +26,7 @@ class Initializer(Protocol):
 class Uniform:
     """Weights and biases from U[low, high].
 
-    Raises InputError where low > high, or one of them is not finite.
+    Raises InputError where low > high, or one of them or their distance is not finite.
     """
 
     low: float
@@ -34,6 +34,8 @@ class Uniform:
 
     def __post_init__(self) -> None:
         require_finite(low=self.low, high=self.high)
+        if not math.isfinite(self.high - self.low):
+            raise InputError(f"low={self.low}, high={self.high}: their distance must be a finite number")
         if self.low > self.high:
             raise InputError(f"low={self.low}, high={self.high}: low must not be over high")
 

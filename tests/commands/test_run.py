@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from initodds.commands import run
 from initodds.tracking import store as store_module
 from tests.conftest import command
 
@@ -90,6 +91,64 @@ def test_bad_input_ends_the_command_in_one_line(arguments: tuple[str, ...], key:
     refused = [line for line in lines if line.startswith("failed: ")]  # cells of a sweep, a line each
     assert [line.startswith("initodds: ") for line in lines if line not in refused] == [True]
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("init=null",), "init=null: an option of init is chosen by its name"),
+        (("data=null",), "data=null: "),
+        (("engine=3",), "engine=3: "),
+        (("-m", "init=half,unit", "data=null"), "data=null: "),
+        (("hydra.run.dir=/proc/no/such",), "No such file or directory: '/proc/no"),
+        (("-m", "init=half,unit", "hydra.sweep.dir=/proc/no/such"), "hydra.sweep.dir=/proc/no/such: "),
+        (("~init",), "init: is needed"),
+        (("lerning=3",), "lerning: there is no such key; sgd.learning_rate is near"),
+        (("tracking.experiment=Überprüfung",), "tracking.experiment=Überprüfung: cannot be read; "),
+        (("data.load._target_=os.getcwd",), "data.load._target_=os.getcwd: gives a str"),
+        (("replicates=1000000000",), "replicates=1000000000, network.hidden=[30]: the weights take "),
+        (("-m", "seed=interval(0,1)"), "seed=interval(0,1): "),
+        (("-m", "hydra.sweeper.max_batch_size=0"), "hydra.sweeper.max_batch_size=0: "),
+        (("-m", "hydra.sweeper.max_batch_size=few"), "hydra.sweeper.max_batch_size=few: "),
+    ],
+)
+def test_what_hydra_would_answer_with_a_traceback_is_told_in_one_line(
+    arguments: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # as the command sets it
+    monkeypatch.setattr("sys.argv", ["initodds", *arguments])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        run.main()
+    message = str(ended.value)
+    assert message.startswith("initodds: ")
+    assert said in message
+    assert "\n" not in message
+    assert len(message) < 250
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_one_line():
+    done = command(Path("/proc"), *SMALL)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert "outputs" in done.stderr
+    assert "hydra.run.dir=" in done.stderr
+
+
+def test_paths_are_seen_from_where_the_command_was_started(tmp_path: Path):
+    there = ("hydra.job.chdir=true", "hydra.sweep.dir=out", "hydra.sweeper.max_batch_size=1")
+    done = command(tmp_path, "-m", *SMALL, "replicates=1", "init=half,unit,zeros", *there)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()[2:5]] == ["half", "unit", "zeros"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0", "1", "2", "multirun.yaml"]
+    assert [path.parent for path in tmp_path.rglob("*.db")] == [tmp_path]
+    assert [path.parent for path in tmp_path.rglob("mlruns")] == [tmp_path]
+    alone = command(tmp_path, *SMALL, "replicates=2", "init=half", "hydra.job.chdir=true", "hydra.run.dir=alone")
+    assert alone.returncode == 0, alone.stderr
+    assert [path.parent for path in tmp_path.rglob("*.db")] == [tmp_path]
+    assert alone.stdout.splitlines()[2].split()[3] == "2"
 
 
 def test_a_sweep_resolves_relative_to_the_folder_it_runs_in(tmp_path: Path):

@@ -2,34 +2,74 @@
 
 import os
 import sys
+from collections.abc import Iterable
+from contextlib import chdir, suppress
 
 import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from initodds.cells import config
+from initodds.cells import advice, config
 from initodds.sweeps import jobs
 from initodds.vocabulary import InputError, one_line
 
 
 @hydra.main(version_base="1.3", config_path=str(config.directory()), config_name="config")
-def app(composed: DictConfig) -> None:
-    """One cell, alone or of a sweep."""
-    if jobs.current():
-        jobs.run_job(composed)
-    else:
-        jobs.run_alone(composed)
+def app(composed: DictConfig) -> float | None:
+    """One cell: alone, of a sweep, or for a sweeper of others, which is told the share converged.
+
+    Relative paths are seen from the folder that the command was started in, whatever hydra.job.chdir says.
+    """
+    with chdir(HydraConfig.get().runtime.cwd):
+        if jobs.current():
+            jobs.run_job(composed)
+        elif HydraConfig.get().mode is RunMode.MULTIRUN:
+            return jobs.run_trial(composed)
+        else:
+            jobs.run_alone(composed)
+    return None
 
 
 def main() -> None:
     """Run the command. What is wrong with a user's input is told in one line, with exit status 1."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises its errors instead of printing them
     try:
+        require_names(sys.argv[1:])
+        let_optuna_maximize()
         app()
-    except (HydraException, InputError) as error:
+    except HydraException as error:
+        sys.exit(f"initodds: {advice.of_composing(error)}")
+    except InputError as error:
         sys.exit(f"initodds: {one_line(error)}")
+    except OSError as error:  # most often of the folder that Hydra makes for each run
+        sys.exit(f"initodds: {one_line(error)}; hydra.run.dir=FOLDER names a folder that can be written")
     except KeyboardInterrupt:
         sys.exit("initodds: interrupted; what is tracked stays, and the same command goes on from there")
+
+
+def require_names(arguments: Iterable[str]) -> None:
+    """Raise InputError where an option of a config group is chosen by anything but its name, as in init=null."""
+    groups = [text for text in arguments if "=" in text and (config.directory() / text.partition("=")[0]).is_dir()]
+    for choice in OverridesParser.create().parse_overrides(groups):
+        advice.require_name(choice)
+
+
+def let_optuna_maximize() -> None:
+    """Have `hydra/sweeper=optuna`, where its package is installed, look for the largest share by itself, not the least.
+
+    A file in conf/ could not: Hydra takes none of the name of an option that a plugin has put into its store.
+    """
+    Plugins.instance()  # loads them all, so that theirs is there
+    with suppress(ImportError):
+        from hydra_plugins.hydra_optuna_sweeper.config import Direction, OptunaSweeperConf
+
+        node = OptunaSweeperConf(direction=Direction.maximize)
+        ConfigStore.instance().store("optuna", node, group="hydra/sweeper", provider="initodds")
 
 
 if __name__ == "__main__":

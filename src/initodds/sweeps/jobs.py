@@ -84,6 +84,23 @@ def run_job(composed: DictConfig) -> None:
         os._exit(1)  # a worker would wait for more work for minutes
 
 
+def run_trial(composed: DictConfig) -> float:
+    """Run one cell for a sweeper of others, as Optuna's, which looks for the best: returns the share that converged.
+
+    The cell belongs to no sweep of ours. Raises InputError for a bad value, and whatever fails: the sweeper decides
+    whether it goes on.
+    """
+    from initodds.sweeps import summary
+    from initodds.tracking.store import connect
+
+    end_on_sigterm()
+    settings = config.read(composed)
+    with Monitor():
+        fingerprint = run_cell(settings)
+    store = connect(settings.tracking.uri, settings.tracking.experiment)
+    return summary.share_converged(store, fingerprint)
+
+
 def run_cell(settings: Settings) -> str:
     """Train what is missing of a cell, with its progress reported, and track it, under the current sweep if any.
 

@@ -53,6 +53,12 @@ def of_cell(there: Store, fingerprint: str) -> str:
     return text(rates.of_counts(cell_runs.counts_of(runs), SHOWN), SHOWN, "simple")
 
 
+def share_converged(there: Store, fingerprint: str) -> float:
+    """The share of one cell's replicates that converged."""
+    counts = cell_runs.counts_of(cell_runs.runs_of_cell(there, fingerprint))[list(OUTCOMES)].sum()
+    return float(counts["converged"] / counts.sum())
+
+
 def text(of_cells: pd.DataFrame, by: list[str], style: str) -> str:
     """The rates of a sweep's cells as a table in one of tabulate's styles, and the note below it."""
     table, note = rates.table(of_cells, by)

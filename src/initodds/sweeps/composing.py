@@ -1,0 +1,107 @@
+"""The cells of a sweep: the combinations of its swept values, and the config of each."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from itertools import product
+from pathlib import Path
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.errors import ConfigCompositionException, HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from initodds.cells import advice
+from initodds.vocabulary import InputError, one_line
+
+
+def combinations(overrides: Sequence[str], loader: ConfigLoader) -> list[list[str]]:
+    """Every combination of the values that `overrides` sweep, the last one's changing fastest, each as the overrides of
+    one cell. Of two overrides of the same key the later one counts, at the place of the first.
+
+    `init=unit,half seed=0,1` are four: [init=unit, seed=0], [init=unit, seed=1], [init=half, seed=0], ...
+
+    Raises HydraException or InputError for one that cannot be read, or is an interval.
+    """
+    alternatives: dict[str, list[str]] = {}
+    for override in OverridesParser.create(loader).parse_overrides(list(overrides)):
+        key = override.get_key_element()
+        if override.is_interval_sweep():
+            raise InputError(f"{override.input_line}: choices, a range or a glob; intervals are hydra/sweeper=optuna's")
+        if override.is_sweep_override():
+            alternatives[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        else:
+            alternatives[key] = [override.input_line]
+    return [list(cell) for cell in product(*alternatives.values())]
+
+
+def save(config: DictConfig) -> None:
+    """Keep the config of a sweep in its folder. Raises InputError where that cannot be written."""
+    folder = Path(config.hydra.sweep.dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(config, folder / "multirun.yaml")
+    except OSError as error:
+        raise InputError(f"hydra.sweep.dir={folder}: a folder that cannot be written ({one_line(error)})") from error
+
+
+class Composer:
+    """Composes the configs of a sweep's cells as Hydra does, and faster.
+
+    Hydra takes 70 ms to compose a config from its files, which only the choices of config groups decide on: cells that
+    choose alike share what it composes, and have their values set in it, as Hydra itself sets them.
+    """
+
+    def __init__(self, loader: ConfigLoader, sweep: DictConfig) -> None:
+        """`sweep` is the config of the whole sweep, as Hydra has composed it."""
+        self._loader, self._sweep = loader, sweep
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._is_group: dict[str, bool] = {}
+
+    def __call__(self, overrides: Sequence[str]) -> DictConfig:
+        """The config of the cell with these overrides. Raises InputError where it cannot be composed."""
+        try:
+            parsed = OverridesParser.create().parse_overrides(list(overrides))
+            choices = [override for override in parsed if self._is_choice(override)]
+            for choice in choices:
+                advice.require_name(choice)
+            if any(override.type is not OverrideType.CHANGE for override in parsed):
+                return self._load(overrides)  # what is added counts for what comes after it
+            config = deepcopy(self._chosen(tuple(choice.input_line for choice in choices)))
+            for override in parsed:
+                if not self._is_choice(override):
+                    _set(config, override)
+        except HydraException as error:
+            raise InputError(advice.of_composing(error)) from error
+        return config
+
+    def _load(self, overrides: Sequence[str]) -> DictConfig:
+        """What Hydra composes with these overrides."""
+        composed: DictConfig = self._loader.load_sweep_config(self._sweep, list(overrides))
+        return composed
+
+    def _chosen(self, choices: tuple[str, ...]) -> DictConfig:
+        """What Hydra composes with these choices of config groups; not to be changed."""
+        if choices not in self._composed:
+            self._composed[choices] = self._load(choices)
+        return self._composed[choices]
+
+    def _is_choice(self, override: Override) -> bool:
+        """Whether an override is about a config group, and not one value."""
+        key = override.key_or_group
+        if key not in self._is_group:
+            hydra = self._sweep.hydra
+            options = self._loader.get_group_options(
+                key, config_name=hydra.job.config_name, overrides=list(hydra.overrides.hydra)
+            )
+            self._is_group[key] = bool(options)
+        return self._is_group[key] or override.package is not None
+
+
+def _set(config: DictConfig, override: Override) -> None:
+    """Set one value in a config that has its key. Raises ConfigCompositionException where it cannot be set."""
+    try:
+        OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
+    except OmegaConfBaseException as error:
+        raise ConfigCompositionException(f"Could not override '{override.key_or_group}'.") from error
