@@ -12,7 +12,7 @@ from initodds.cells import config
 from initodds.cells.config import Settings
 from initodds.datasets import Dataset
 from initodds.engines.sequential import Sequential
-from initodds.initializers import Initializer
+from initodds.initializers import Initializer, draw_network
 from initodds.networks.network import Layer, Network
 from initodds.training import loop
 from initodds.training.loop import History
@@ -231,7 +231,7 @@ def epochs_to_train(settings: Settings, first: int = 0) -> int:
 def draw(initializer: Initializer, network: Network, seed: int, replicate: int) -> list[Layer]:
     """The layers of a replicate before training. They depend on `seed` and `replicate` alone."""
     rng = random_stream(seed, WEIGHTS, replicate)
-    return [initializer(rng, fan_in, fan_out) for fan_in, fan_out in network.layers]
+    return draw_network(initializer, rng, network.layers)
 
 
 def random_stream(seed: int, stream: int, number: int) -> np.random.Generator:

@@ -4,6 +4,7 @@
 what is accepted. `initializer`, `engine` and `dataset` make what the settings name.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from initodds import datasets
+from initodds import datasets, initializers
 from initodds.datasets import Dataset
 from initodds.engines import Engine
 from initodds.initializers import Initializer
@@ -133,11 +134,15 @@ def read(config: DictConfig) -> Settings:
 
 
 def initializer(settings: Settings) -> Initializer:
-    """The initializer that `init._target_` names. Raises InputError where it cannot be made, or draws other shapes."""
-    made = make("init", settings.init)
+    """The initializer that `init` names, with its own rules for biases and for single layers. Raises InputError where
+    it cannot be made, draws other shapes, or has a rule for a layer that the network does not have."""
+    made: Initializer = make("init", expanded("init", settings.init))
     name = f"init._target_={settings.init.get('_target_')}"
+    rng, layers = np.random.default_rng(0), [(3, 2), *[(2, 2)] * len(settings.network.hidden)]
     try:
-        weights, biases = made(np.random.default_rng(0), 3, 2)
+        weights, biases = initializers.draw_network(made, rng, layers, batch=rng.standard_normal((5, 3)))[0]
+    except InputError:
+        raise
     except (TypeError, ValueError) as error:
         raise InputError(f"{name}: cannot be called as (rng, fan_in, fan_out): {first_line(error)}") from error
     shapes = (np.shape(weights), np.shape(biases))
@@ -145,6 +150,35 @@ def initializer(settings: Settings) -> Initializer:
         accepted = "weights (fan_in, fan_out) and biases (fan_out,) are needed"
         raise InputError(f"{name}: draws shapes {shapes} for fan_in 3 and fan_out 2; {accepted}")
     return made
+
+
+def expanded(key: str, value: Any) -> Target_:
+    """What Hydra is to instantiate for a value that describes an initializer: the name of an option of the group init;
+    {init: OPTION, ...} with arguments that differ; or with a `_target_`. The last two may have `bias` and `layers`."""
+    rule = {"init": value} if isinstance(value, str) else value
+    if not isinstance(rule, dict) or not rule.keys() & {"init", "_target_"}:
+        raise InputError(f"{key}={value}: an option of the group init, or {{init: OPTION, ...}}")
+    if "init" in rule:
+        rule = init_option(key, rule["init"]) | {name: rule[name] for name in rule if name != "init"}
+    bias, layers = rule.get("bias"), rule.get("layers")
+    rule = {name: rule[name] for name in rule if name not in ("bias", "layers")}
+    if bias is not None:
+        law = expanded(f"{key}.bias", bias) if isinstance(bias, str | dict) else bias
+        rule = {"_target_": "initodds.initializers.WithBias", "rule": rule, "bias": law}
+    if layers is not None:
+        if not isinstance(layers, dict) or not all(re.fullmatch(r"-?\d+", str(place)) for place in layers):
+            raise InputError(f"{key}.layers={layers}: options by the layer's place, as {{0: lsuv, -1: zeros}}")
+        by_place = {int(place): expanded(f"{key}.layers.{place}", layers[place]) for place in layers}
+        rule = {"_target_": "initodds.initializers.PerLayer", "rule": rule, "layers": by_place}
+    return rule
+
+
+def init_option(key: str, name: Any) -> Target_:
+    """The config of an option of the group init. Raises InputError where there is none of that name."""
+    options = {path.stem: path for path in sorted((directory() / "init").glob("*.yaml"))}
+    if name not in options:
+        raise InputError(f"{key}={name}: an option of the group init, one of {', '.join(options)}")
+    return dict(OmegaConf.to_container(OmegaConf.load(options[name])))  # type: ignore[arg-type]
 
 
 def engine(settings: Settings) -> type[Engine]:
