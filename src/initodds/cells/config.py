@@ -38,12 +38,17 @@ class Section(BaseModel):
 
 
 class DataSettings(Section):
-    """Group data: which images, and how their pixels are prepared."""
+    """Group data: which examples, and how they are prepared. Other keys are the data set's own, and stand in `load`."""
+
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
 
     load: Target_
     root: str | None = None
-    invert: bool
-    standardize: bool
+    invert: bool = False
+    standardize: bool = False
+    scale: Literal["unit", "raw", "standardize", "minmax"] = "unit"
+    scale_targets: Literal["raw", "standardize"] = "raw"
+    autoencode: bool = False
     target_accuracy: Target
 
 
@@ -128,6 +133,9 @@ def read(config: DictConfig) -> Settings:
         raise InputError(f"{key}={first['input']}: {first['msg'].lower()}") from None
     except OmegaConfBaseException as error:
         raise InputError(first_line(error)) from error
+    for key, value in (settings.data.model_extra or {}).items():
+        if key not in settings.data.load:
+            raise InputError(f"data.{key}={value}: no key of this data set, which has {', '.join(settings.data.load)}")
     initializer(settings)
     engine(settings)
     return settings
@@ -193,7 +201,8 @@ def engine(settings: Settings) -> type[Engine]:
 def dataset(settings: Settings) -> Dataset:
     """The data set that `data.load` names, prepared. Raises InputError where it cannot be had as it should be, or where
     sgd.batch_size is over its number of training examples."""
-    data = datasets.prepare(make("data.load", settings.data.load), settings.data.invert, settings.data.standardize)
+    how = settings.data.model_dump(include={"invert", "standardize", "scale", "scale_targets", "autoencode"})
+    data = datasets.prepare(make("data.load", settings.data.load), **how)
     if settings.sgd.batch_size > len(data.train):
         accepted = f"a whole number from 1 to {len(data.train)}, the training examples of {data.name}"
         raise InputError(f"sgd.batch_size={settings.sgd.batch_size}: {accepted}")
