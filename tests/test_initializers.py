@@ -1,3 +1,4 @@
+import json
 import math
 from pathlib import Path
 
@@ -292,6 +293,23 @@ def test_lsuv_leaves_what_it_cannot_scale_and_needs_a_batch():
         draw_network(Lsuv(), np.random.default_rng(0), [(3, 3)])
 
 
+@pytest.mark.parametrize(("width", "depth", "dead"), [(2, 2, 620), (2, 10, 3592), (3, 10, 2528), (5, 20, 1524)])
+def test_deep_narrow_relu_networks_are_born_dead_as_often_as_elsewhere(width: int, depth: int, dead: int):
+    """Beside an independent program's count among 4,000: networks from He's normal law, biases 0, that answer the same
+    to every x from [-sqrt 3, sqrt 3]. Lu et al. (2019) have the theory."""
+    he, networks = VarianceScaling(2, "fan_in", "normal"), 1000
+    shapes = [(1, width), *[(width, width)] * (depth - 1), (width, 1)]
+    x = np.linspace(-math.sqrt(3), math.sqrt(3), 21)[:, None]
+    ours = 0
+    for seed in range(networks):
+        activations = x
+        *hidden, (weights, _) = draw_network(he, np.random.default_rng(seed), shapes)
+        for hidden_weights, _ in hidden:
+            activations = np.maximum(activations @ hidden_weights, 0)
+        ours += np.ptp(activations @ weights) == 0
+    assert stats.fisher_exact([[ours, networks - ours], [dead, 4000 - dead]]).pvalue > 1e-3
+
+
 def test_a_network_is_drawn_layer_by_layer_from_one_generator():
     """As it was before there were places: results that are stored hang on it."""
     rule, shapes = Uniform(-0.5, 0.5), [(5, 4), (4, 3)]
@@ -353,6 +371,13 @@ def test_an_initializer_of_the_users_own_may_know_its_place():
 )
 def test_rules_composed_on_the_command_line(overrides: list[str], made: object):
     assert config.initializer(settings_of(*overrides)) == made
+
+
+def test_settings_that_ask_for_nothing_more_are_as_before_there_was_more():
+    assert settings_of().init == {"_target_": "initodds.initializers.Uniform", "low": -0.5, "high": 0.5}
+    assert settings_of("init.layers={}").init == settings_of().init
+    init = settings_of("init.layers={-1: zeros, 0: {init: gaussian, bias: 0}}").init
+    assert json.loads(json.dumps(init)) == init
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from initodds import datasets, initializers
 from initodds.datasets import Dataset
@@ -113,6 +113,16 @@ class Settings(Section):
     outcome: OutcomeSettings
     diagnosis: DiagnosisSettings
     tracking: TrackingSettings
+
+    @field_validator("init")
+    @classmethod
+    def _without_idle_keys(cls, init: Target_) -> Target_:
+        """Without `bias` and `layers` where they ask for nothing, and with the layers' places as JSON has them, so that
+        a cell is the same one as before there were such keys, and as when it is read back."""
+        kept = {key: value for key, value in init.items() if key not in ("bias", "layers") or value not in (None, {})}
+        if isinstance(kept.get("layers"), dict):
+            kept["layers"] = {str(place): rule for place, rule in kept["layers"].items()}
+        return kept
 
 
 def directory() -> Path:
