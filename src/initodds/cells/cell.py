@@ -10,12 +10,15 @@ import numpy as np
 
 from initodds.cells import config
 from initodds.cells.config import Settings
+from initodds.cells.drawing import Drawing
+from initodds.cells.streams import ORDERS, ORDERS_ONWARD, random_stream
 from initodds.datasets import Dataset
-from initodds.engines.sequential import Sequential
-from initodds.initializers import Initializer
+from initodds.datasets.tasks import Task, task_of
+from initodds.engines import Engine, Problem
 from initodds.networks.network import Layer, Network
 from initodds.training import loop
-from initodds.training.loop import History
+from initodds.training.evaluation import evaluate
+from initodds.training.history import History, gather
 from initodds.verdicts import outcomes
 from initodds.verdicts.escape import Variant, escapes
 from initodds.verdicts.outcomes import Judgement
@@ -27,14 +30,10 @@ Array = np.ndarray
 
 logger = logging.getLogger(__name__)
 
-# Replicates trained side by side. Measured on 784-30-10: from 32 on the step gains nothing more, and the weights of 32
-# (2.8 MB) fit the cache of any processor.
-STACK = 32
-
 STEPS_TIMED = 5
 
-# Random streams of a seed: a replicate's weights, a data order, and a data order for training on after the end.
-WEIGHTS, ORDERS, ORDERS_ONWARD = range(3)
+# Training examples that an initializer which looks at data gets to see.
+EXAMPLES_DRAWN_WITH = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +41,9 @@ class Cell:
     """A trained and judged cell. R replicates; arrays of length R are in the order of the replicates' numbers.
 
     replicates: (R,) int, their numbers.  orders: (R,) int, the data order that each was trained in.
-    chance_level: the accuracy up to which a network counts as stuck.
-    best_constant_cost: the least test cost of outputs that do not depend on the image.
+    task: what is asked of the data set.
+    chance_level: the score up to which a network counts as stuck.
+    best_constant_cost: the least test cost of outputs that are the same for every example.
     seconds: wall time of training, its evaluations included.
     diagnosis: of the replicates that `settings.diagnosis.of` names, None where there is none such.
     escaped: for each way out that was tried, (M,) bool of the M replicates of the diagnosis; empty where none was.
@@ -51,6 +51,7 @@ class Cell:
 
     network: Network
     data: Dataset
+    task: Task
     replicates: Array
     orders: Array
     history: History
@@ -83,81 +84,119 @@ class Silent:
 def run(settings: Settings, observer: Observer | None = None, first: int = 0) -> Cell:
     """Train, judge and diagnose the replicates of one cell, from number `first` to the last.
 
-    Raises InputError where the data cannot be had, or the batch size is over its number of examples.
+    Raises InputError where the data cannot be had, do not fit the network, or are fewer than the batch size.
     """
     observer = observer or Silent()
-    data = config.dataset(settings)
-    sizes = (data.features, *settings.network.hidden, data.classes)
-    network = Network(sizes, settings.network.activation, settings.network.cost)
-    initializer, engine = config.initializer(settings), config.engine(settings)
+    subject = subject_of(settings)
     replicates = np.arange(first, settings.replicates)
-    if issubclass(engine, Sequential) and len(replicates) > 1:
-        logger.warning(slowness(settings, network, engine, data))
+    if subject.engine.side_by_side == 1 and len(replicates) > 1:
+        logger.warning(slowness(settings, subject))
+    for line in subject.warnings():
+        logger.warning(line)
     start = time.perf_counter()
-    initial = [draw(initializer, network, settings.seed, int(replicate)) for replicate in replicates]
+    initial = [subject.drawing.replicate(settings.seed, int(replicate)) for replicate in replicates]
     orders = replicates % settings.sgd.orders
-    history = train(settings, network, data, initial, orders, on_epoch=observer.epoch)
+    history = train(settings, subject, initial, orders, on_epoch=observer.epoch)
     seconds = time.perf_counter() - start
-    rule = rule_of(settings)
-    judgement = outcomes.judge(history, data.test.y, rule)
+    test, rule = subject.data.test, rule_of(settings)
+    # What is judged on all that there is to learn, as XOR, is no sample of anything.
+    standard_errors = rule.standard_errors if test is not subject.data.train else 0.0
+    chance_level = subject.task.chance_level(test.y, standard_errors)
     trained = Cell(
-        network=network,
-        data=data,
+        network=subject.network,
+        data=subject.data,
+        task=subject.task,
         replicates=replicates,
         orders=orders,
         history=history,
-        judgement=judgement,
-        chance_level=outcomes.chance_level(data.test.y, rule.standard_errors),
-        best_constant_cost=outcomes.best_constant_cost(data.test.y, network.cost),
+        judgement=outcomes.judge(history, chance_level, rule),
+        chance_level=chance_level,
+        best_constant_cost=subject.network.head.best_constant_cost(subject.task.targets(test.y)),
         seconds=seconds,
     )
-    members = np.flatnonzero(outcomes.among(judgement.outcome, settings.diagnosis.of))
+    members = np.flatnonzero(outcomes.among(trained.judgement.outcome, settings.diagnosis.of))
     if not len(members):
         return trained
     found = diagnose(settings, trained, [initial[member] for member in members], members, observer)
-    escaped = escape_of(settings, trained, members, observer) if settings.diagnosis.escape else {}
+    escaped = escape_of(settings, subject, trained, members, observer) if settings.diagnosis.escape else {}
     return replace(trained, diagnosis=found, escaped=escaped)
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What the settings of a cell name, made: what is learned, what learns it, and how."""
+
+    data: Dataset
+    task: Task
+    network: Network
+    drawing: Drawing
+    engine: type[Engine]
+
+    def warnings(self) -> list[str]:
+        """What may be wrong with it, a line each."""
+        targets = self.task.targets(self.data.train.y)
+        least, greatest = self.network.head.bounded
+        if targets.min() >= least and targets.max() <= greatest:
+            return []
+        targeted = f"from {targets.min():g} to {targets.max():g}"
+        return [f"targets {targeted} are not all in the outputs' range, {least:g} to {greatest:g}: see network.output"]
+
+
+def subject_of(settings: Settings) -> Subject:
+    """Raises InputError where the data cannot be had, or do not fit the network."""
+    data = config.dataset(settings)
+    low, high = settings.network.targets
+    task = task_of(data, settings.network.outputs, (low, high))
+    network = config.network(settings, data.features, task.outputs)
+    dtype, target = np.dtype(settings.dtype), str(settings.init["_target_"])
+    drawing = Drawing(config.initializer(settings), target, network, dtype, data.train.x[:EXAMPLES_DRAWN_WITH])
+    return Subject(data, task, network, drawing, config.engine(settings))
 
 
 def rule_of(settings: Settings) -> outcomes.Rule:
     """The rule that gives the settings' replicates their outcome."""
-    return outcomes.Rule(settings.outcome.target, settings.outcome.dead_recall, settings.outcome.standard_errors)
+    return outcomes.Rule(**settings.outcome.model_dump())
 
 
 def train(
     settings: Settings,
-    network: Network,
-    data: Dataset,
+    subject: Subject,
     layers: Sequence[Sequence[Layer]],
     orders: Array,
     stream: int = ORDERS,
     on_epoch: Callable[[], None] = lambda: None,
 ) -> History:
     """Train R networks from their `layers`, each in its own of the data `orders` (R,) of a random stream."""
-    engine, targets = config.engine(settings), np.eye(data.classes, dtype=settings.dtype)[data.train.y]
-    stacks = list(stacks_of(orders))
+    data, task = subject.data, subject.task
+    problem = problem_of(settings, subject)
+    stacks = list(stacks_of(orders, subject.engine.side_by_side))
     histories = [
         loop.train(
-            engine(
-                network,
-                [layers[member] for member in members],
-                data.train.x,
-                targets,
-                settings.sgd.learning_rate,
-                settings.sgd.reduction,
-                np.dtype(settings.dtype),
-            ),
+            subject.engine(problem, [layers[member] for member in members]),
             len(data.train),
-            data.test,
+            lambda stack: evaluate(stack, data.test, task),
             batch_size=settings.sgd.batch_size,
             epochs=settings.sgd.epochs,
             checkpoints=settings.sgd.checkpoints,
             order=random_stream(settings.seed, stream, order),
+            schedule=config.schedule(settings),
             on_epoch=on_epoch,
         )
         for order, members in stacks
     ]
-    return loop.gather(histories, [members.tolist() for _, members in stacks])
+    return gather(histories, [members.tolist() for _, members in stacks])
+
+
+def problem_of(settings: Settings, subject: Subject) -> Problem:
+    """What the engine is given."""
+    return Problem(
+        network=subject.network,
+        x=subject.data.train.x,
+        targets=subject.task.targets(subject.data.train.y).astype(settings.dtype),
+        optimizer=config.optimizer(settings),
+        reduction=settings.sgd.reduction,
+        dtype=np.dtype(settings.dtype),
+    )
 
 
 def diagnose(
@@ -169,6 +208,7 @@ def diagnose(
     outcome = cell.judgement.outcome[members]
     return diagnosis.diagnose(
         cell.network,
+        cell.task,
         [cell.history.layers[member] for member in members],
         initial,
         cell.data.train,
@@ -181,7 +221,7 @@ def diagnose(
     )
 
 
-def escape_of(settings: Settings, cell: Cell, members: Array, observer: Observer) -> dict[str, Array]:
+def escape_of(settings: Settings, subject: Subject, cell: Cell, members: Array, observer: Observer) -> dict[str, Array]:
     """Which of the networks at the places `members` (M,) of a trained cell get out, by each way that is tried."""
 
     def retrain(layers: Sequence[Sequence[Layer]], variant: Variant) -> Array:
@@ -189,51 +229,38 @@ def escape_of(settings: Settings, cell: Cell, members: Array, observer: Observer
         epochs, rate = settings.sgd.epochs * variant.steps, settings.sgd.learning_rate * variant.rate
         sgd = settings.sgd.model_copy(update={"epochs": epochs, "learning_rate": rate, "checkpoints": 0})
         changed = settings.model_copy(update={"sgd": sgd, "dtype": variant.dtype or settings.dtype})
-        after = train(changed, cell.network, cell.data, layers, cell.orders[members], ORDERS_ONWARD)
-        return outcomes.judge(after, cell.data.test.y, rule_of(settings)).outcome
+        after = train(changed, subject, layers, cell.orders[members], ORDERS_ONWARD)
+        return outcomes.judge(after, cell.chance_level, rule_of(settings)).outcome
 
     return escapes([cell.history.layers[member] for member in members], cell.judgement.outcome[members], retrain)
 
 
-def slowness(settings: Settings, network: Network, engine: type[Sequential], data: Dataset) -> str:
+def slowness(settings: Settings, subject: Subject) -> str:
     """What to say of an engine that trains the replicates one after another: how long that will take, from a few steps
     of one network."""
-    rows = np.arange(settings.sgd.batch_size)
-    targets = np.eye(data.classes)[data.train.y[rows]]
-    layers = draw(config.initializer(settings), network, settings.seed, 0)
-    rate, reduction, dtype = settings.sgd.learning_rate, settings.sgd.reduction, np.dtype(settings.dtype)
-    trial = engine(network, [layers], data.train.x[rows], targets, rate, reduction, dtype)
+    examples = len(subject.data.train)
+    rows = np.arange(settings.sgd.batch_size)[None]
+    trial = subject.engine(problem_of(settings, subject), [subject.drawing.replicate(settings.seed, 0)])
     start = time.perf_counter()
-    for _ in range(STEPS_TIMED):
-        trial.step(rows)
+    trial.steps(np.repeat(rows, STEPS_TIMED, axis=0))
     seconds = (time.perf_counter() - start) / STEPS_TIMED
-    steps = -(-len(data.train) // settings.sgd.batch_size) * settings.sgd.epochs * settings.replicates
+    steps = -(-examples // settings.sgd.batch_size) * settings.sgd.epochs * settings.replicates
     return (
-        f"engine {engine.__name__} trains the {settings.replicates} replicates one after another, which will take about"
-        f" {seconds * steps:.0f} s; engine=stacked trains them side by side"
+        f"engine {subject.engine.__name__} trains the {settings.replicates} replicates one after another, which will"
+        f" take about {seconds * steps:.0f} s; engine=stacked trains them side by side"
     )
 
 
-def stacks_of(orders: Array) -> Iterator[tuple[int, Array]]:
-    """(data order, places) of each stack that R networks with these data orders (R,) are trained in."""
+def stacks_of(orders: Array, side_by_side: int) -> Iterator[tuple[int, Array]]:
+    """(data order, places) of each stack of at most so many that R networks with these data orders (R,) are trained
+    in."""
     for order in np.unique(orders):
         places = np.flatnonzero(orders == order)
-        for start in range(0, len(places), STACK):
-            yield int(order), places[start : start + STACK]
+        for start in range(0, len(places), side_by_side):
+            yield int(order), places[start : start + side_by_side]
 
 
 def epochs_to_train(settings: Settings, first: int = 0) -> int:
     """How many epochs of one stack each the cell consists of: the unit of its progress."""
     orders = np.arange(first, settings.replicates) % settings.sgd.orders
-    return len(list(stacks_of(orders))) * settings.sgd.epochs
-
-
-def draw(initializer: Initializer, network: Network, seed: int, replicate: int) -> list[Layer]:
-    """The layers of a replicate before training. They depend on `seed` and `replicate` alone."""
-    rng = random_stream(seed, WEIGHTS, replicate)
-    return [initializer(rng, fan_in, fan_out) for fan_in, fan_out in network.layers]
-
-
-def random_stream(seed: int, stream: int, number: int) -> np.random.Generator:
-    """The random numbers number `number` of one of the streams `WEIGHTS`, `ORDERS`, `ORDERS_ONWARD`."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream, int(number))))
+    return len(list(stacks_of(orders, config.engine(settings).side_by_side))) * settings.sgd.epochs

@@ -4,11 +4,14 @@
 what is accepted. `initializer`, `engine` and `dataset` make what the settings name.
 """
 
+import re
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from inspect import isclass, isfunction
 from itertools import pairwise
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import numpy as np
 import psutil
@@ -16,13 +19,18 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from initodds import datasets
 from initodds.cells import advice, drawing
 from initodds.datasets import Dataset
 from initodds.engines import Engine
+from initodds.engines.optimizers import Optimizer
 from initodds.initializers import Initializer
+from initodds.networks.activations import Activation, activation_of
+from initodds.networks.network import Network
+from initodds.networks.outputs import Output
+from initodds.training.schedules import Schedule
 from initodds.vocabulary import InputError, one_line
 
 Count = Annotated[int, Field(ge=1)]
@@ -35,6 +43,12 @@ Target_ = dict[str, Any]
 """A part of the config with a `_target_`, for Hydra to instantiate."""
 
 
+Kind = TypeVar("Kind")
+
+TRIAL = np.linspace(0, 1, 15).reshape(5, 3)
+"""A few examples of three features, to try an initializer on when the config is read."""
+
+
 class Section(BaseModel):
     """A part of the config: no key more or less than its fields, each of its type as it stands."""
 
@@ -42,21 +56,33 @@ class Section(BaseModel):
 
 
 class DataSettings(Section):
-    """Group data: which images, and how their pixels are prepared."""
+    """Group data: which examples, and how they are prepared. Other keys are the data set's own, and stand in `load`."""
+
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
 
     load: Target_
     root: str | None = None
-    invert: bool
-    standardize: bool
+    invert: bool = False
+    standardize: bool = False
+    scale: Literal["unit", "raw", "standardize", "minmax"] = "unit"
+    scale_targets: Literal["raw", "standardize"] = "raw"
+    autoencode: bool = False
+    outputs: Count | None = None
+    every_example: bool = False
     target_accuracy: Target
 
 
 class NetworkSettings(Section):
-    """Group network: the units between the pixels and the classes."""
+    """Group network: the units between the features and the answers, and the outputs with their cost."""
 
-    hidden: Annotated[list[Count], Field(min_length=1)]
-    activation: Literal["logistic", "tanh"]
-    cost: Literal["quadratic", "cross_entropy"]
+    hidden: list[Count]
+    activation: str | list[str] | Target_
+    negative_slope: float = 0.01
+    output: str | Target_ = "logistic"
+    cost: str
+    bias: bool = True
+    outputs: Count | None = None
+    targets: Annotated[list[float], Field(min_length=2, max_length=2)] = [0.0, 1.0]
 
 
 class SgdSettings(Section):
@@ -70,12 +96,22 @@ class SgdSettings(Section):
     checkpoints: Annotated[int, Field(ge=0)]
 
 
+class ScheduleSettings(Section):
+    """schedule: how the learning rate changes over the training, see `initodds.training.schedules`."""
+
+    name: str = "constant"
+    warmup: NonNegative = 0.0
+    every: Count = 10
+    factor: Positive = 0.1
+
+
 class OutcomeSettings(Section):
     """Group outcome: the rule that gives each replicate its outcome."""
 
     target: Target
     dead_recall: Share
     standard_errors: NonNegative
+    every_example: bool = False
 
 
 class DiagnosisSettings(Section):
@@ -108,10 +144,22 @@ class Settings(Section):
     network: NetworkSettings
     init: Target_
     engine: Target_
+    optimizer: Target_ = {"_target_": "initodds.engines.optimizers.SGD"}
     sgd: SgdSettings
+    schedule: ScheduleSettings = ScheduleSettings()
     outcome: OutcomeSettings
     diagnosis: DiagnosisSettings
     tracking: TrackingSettings
+
+    @field_validator("init")
+    @classmethod
+    def _without_idle_keys(cls, init: Target_) -> Target_:
+        """Without `bias` and `layers` where they ask for nothing, and with the layers' places as JSON has them, so that
+        a cell is the same one as before there were such keys, and as when it is read back."""
+        kept = {key: value for key, value in init.items() if key not in ("bias", "layers") or value not in (None, {})}
+        if isinstance(kept.get("layers"), dict):
+            kept["layers"] = {str(place): rule for place, rule in kept["layers"].items()}
+        return kept
 
 
 def directory() -> Path:
@@ -133,8 +181,15 @@ def read(config: DictConfig) -> Settings:
     except ValidationError as error:
         raise InputError(advice.of_checking(error, plain)) from None
     _require_in_range(settings)
-    initializer(settings)
-    engine(settings)
+    trial = network(settings, features=3, outputs=settings.network.outputs or 2)
+    drawing.Drawing(initializer(settings), settings.init["_target_"], trial, np.dtype(settings.dtype), TRIAL).replicate(
+        0, 0
+    )
+    engine(settings).require_support(trial, optimizer(settings))
+    schedule(settings)
+    for key, value in (settings.data.model_extra or {}).items():
+        if key not in settings.data.load:
+            raise InputError(f"data.{key}={value}: no key of this data set, which has {', '.join(settings.data.load)}")
     return settings
 
 
@@ -146,14 +201,78 @@ def _require_in_range(settings: Settings) -> None:
         raise InputError(f"sgd.learning_rate={settings.sgd.learning_rate}: {accepted}")
 
 
-def initializer(settings: Settings) -> Initializer:
-    """The initializer that `init._target_` names. Raises InputError where it cannot be made, or draws no layer.
+def network(settings: Settings, features: int, outputs: int) -> Network:
+    """The network of so many features and outputs. Raises InputError for what is unknown or does not fit."""
+    given = settings.network
+    if isinstance(given.activation, list):
+        activation: Any = tuple(_activation(name, given) for name in given.activation)
+    elif isinstance(given.activation, str):
+        activation = _activation(given.activation, given)
+    else:
+        activation = _kind(Activation, "network.activation", given.activation)
+    output = given.output if isinstance(given.output, str) else _kind(Output, "network.output", given.output)
+    return Network((features, *given.hidden, outputs), activation, output, given.cost, given.bias)
 
-    What it draws is checked each time, so that whatever the layers' sizes, it raises InputError then too.
-    """
-    checked = drawing.Checked(make("init", settings.init), settings.init["_target_"], np.dtype(settings.dtype))
-    checked(np.random.default_rng(0), 3, 2)
-    return checked
+
+def _activation(name: str, given: NetworkSettings) -> Activation:
+    """The activation of this name, with the values that the settings have for its fields."""
+    kind = type(activation_of(name))
+    names: list[str] = [field.name for field in fields(kind)] if is_dataclass(kind) else []
+    return kind(**{name: getattr(given, name) for name in names})
+
+
+def _kind(kind: type[Kind], key: str, target: Target_) -> Kind:
+    """What a user's own `_target_` makes, which has to be of this kind."""
+    made = make(key, target)
+    if not isinstance(made, kind):
+        raise InputError(f"{key}._target_={target['_target_']}: gives no {kind.__module__}.{kind.__name__}")
+    return made
+
+
+def optimizer(settings: Settings) -> Optimizer:
+    """The optimizer that `optimizer` names, with the learning rate. Raises InputError where it cannot be made."""
+    return _kind(Optimizer, "optimizer", {**settings.optimizer, "learning_rate": settings.sgd.learning_rate})
+
+
+def schedule(settings: Settings) -> Schedule:
+    """The schedule of the learning rate. Raises InputError for an unknown one."""
+    return Schedule(**settings.schedule.model_dump())
+
+
+def initializer(settings: Settings) -> Initializer:
+    """The initializer that `init` names, with its own rules for biases and for single layers. Raises InputError where
+    it cannot be made."""
+    made: Initializer = make("init", expanded("init", settings.init))
+    return made
+
+
+def expanded(key: str, value: Any) -> Target_:
+    """What Hydra is to instantiate for a value that describes an initializer: the name of an option of the group init;
+    {init: OPTION, ...} with arguments that differ; or with a `_target_`. The last two may have `bias` and `layers`."""
+    rule = {"init": value} if isinstance(value, str) else value
+    if not isinstance(rule, dict) or not rule.keys() & {"init", "_target_"}:
+        raise InputError(f"{key}={value}: an option of the group init, or {{init: OPTION, ...}}")
+    if "init" in rule:
+        rule = init_option(key, rule["init"]) | {name: rule[name] for name in rule if name != "init"}
+    bias, layers = rule.get("bias"), rule.get("layers")
+    rule = {name: rule[name] for name in rule if name not in ("bias", "layers")}
+    if bias is not None:
+        law = expanded(f"{key}.bias", bias) if isinstance(bias, str | dict) else bias
+        rule = {"_target_": "initodds.initializers.WithBias", "rule": rule, "bias": law}
+    if layers is not None:
+        if not isinstance(layers, dict) or not all(re.fullmatch(r"-?\d+", str(place)) for place in layers):
+            raise InputError(f"{key}.layers={layers}: options by the layer's place, as {{0: lsuv, -1: zeros}}")
+        by_place = {int(place): expanded(f"{key}.layers.{place}", layers[place]) for place in layers}
+        rule = {"_target_": "initodds.initializers.PerLayer", "rule": rule, "layers": by_place}
+    return rule
+
+
+def init_option(key: str, name: Any) -> Target_:
+    """The config of an option of the group init. Raises InputError where there is none of that name."""
+    options = {path.stem: path for path in sorted((directory() / "init").glob("*.yaml"))}
+    if name not in options:
+        raise InputError(f"{key}={name}: an option of the group init, one of {', '.join(options)}")
+    return dict(OmegaConf.to_container(OmegaConf.load(options[name])))  # type: ignore[arg-type]
 
 
 def engine(settings: Settings) -> type[Engine]:
@@ -173,25 +292,32 @@ def dataset(settings: Settings) -> Dataset:
     if not isinstance(loaded, Dataset):
         target = f"data.load._target_={settings.data.load['_target_']}"
         raise InputError(f"{target}: gives a {type(loaded).__name__}, and no initodds.datasets.Dataset")
-    data = datasets.prepare(loaded, settings.data.invert, settings.data.standardize)
+    how = settings.data.model_dump(include={"invert", "standardize", "scale", "scale_targets", "autoencode"})
+    data = _prepared(loaded, **how)
     if settings.sgd.batch_size > len(data.train):
         accepted = f"a whole number from 1 to {len(data.train)}, the training examples of {data.name}"
         raise InputError(f"sgd.batch_size={settings.sgd.batch_size}: {accepted}")
-    _require_room(settings, data.features, data.classes)
+    _require_room(settings, data.features, data.outputs)
     return data
 
 
-def _require_room(settings: Settings, features: int, classes: int) -> None:
+@lru_cache(maxsize=2)
+def _prepared(loaded: Dataset, **how: Any) -> Dataset:
+    """The data set prepared; kept, since a cell is planned, checked and run on it."""
+    return datasets.prepare(loaded, **how)
+
+
+def _require_room(settings: Settings, features: int, outputs: int) -> None:
     """Raise InputError where the memory of this machine cannot hold the cell's weights, or its curves.
 
     A lower bound of what they take, so that nothing is refused that could be trained here.
     """
     sgd, replicates, hidden = settings.sgd, settings.replicates, settings.network.hidden
-    sizes = [features, *hidden, classes]
+    sizes = [features, *hidden, outputs]
     parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes))
     weights = replicates * parameters * (8 + np.dtype(settings.dtype).itemsize)  # as they are drawn, and as trained
     checkpoints = sgd.epochs + sgd.checkpoints
-    curves = checkpoints * (64 + replicates * (classes + 5) * 8)  # a checkpoint's step, and its part of a `History`
+    curves = checkpoints * (64 + replicates * (outputs + 5) * 8)  # a checkpoint's step, and its part of a `History`
     keys = f"replicates={replicates}, sgd.epochs={sgd.epochs}, sgd.checkpoints={sgd.checkpoints}"
     total = psutil.virtual_memory().total
     for needed, what in (
@@ -210,7 +336,10 @@ def make(key: str, config: Target_) -> Any:
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, InputError):
-            raise InputError(str(cause) if str(cause).startswith("data") else f"{key}.{cause}") from error
+            top = key.partition(".")[0]  # the message may name the whole key
+            raise InputError(
+                str(cause) if str(cause).startswith((f"{top}.", f"{top}=")) else f"{key}.{cause}"
+            ) from error
         raise InputError(f"{key}._target_={config['_target_']}: {one_line(cause or error)}") from error
 
 

@@ -36,7 +36,9 @@ def _hidden_saturated(diagnosis: Diagnosis, member: int) -> str:
     if flat == hidden and len(ends) == 1:
         what = f"All {hidden} hidden units answer {ends[0].split()[-1]} to nearly every example"
     else:
-        what = f"{flat} of {hidden} hidden units are {activation.flat_word}: {' and '.join(ends)} to nearly every example"
+        what = (
+            f"{flat} of {hidden} hidden units are {activation.flat_word}: {' and '.join(ends)} to nearly every example"
+        )
     zero, trained = symptoms.gradient_zero[member], symptoms.gradient_as_trained[member, 0]
     share = symptoms.gradient[member, 0] / diagnosis.reference.gradient
     rounded = " and exactly 0 as it is computed" if zero == 1 or trained == 0 else ""
@@ -58,7 +60,9 @@ def _outputs_saturated(diagnosis: Diagnosis, member: int) -> str:
             f"{what}; where an output is flat no error comes back from it, and hardly a gradient is left"
             f" ({_relative_gradient(diagnosis, member)})."
         )
-    return f"{what}; with this cost an error comes back from them all the same ({_relative_gradient(diagnosis, member)})."
+    return (
+        f"{what}; with this cost an error comes back from them all the same ({_relative_gradient(diagnosis, member)})."
+    )
 
 
 def _constant_prediction(diagnosis: Diagnosis, member: int) -> str:
@@ -72,7 +76,7 @@ def _dead_classes(diagnosis: Diagnosis, member: int) -> str:
     """Of a network that lacks parts of the task: which, what their outputs do, and whether they may come yet."""
     symptoms, task = diagnosis.symptoms, diagnosis.task
     dead = np.flatnonzero(symptoms.part_scores[member] < diagnosis.dead_recall)
-    names = " and ".join(f"{task.part} {part}{_own_output(diagnosis, member, part)}" for part in dead)
+    names = " and ".join(f"{task.part} {part}{_own_output(diagnosis, member, int(part))}" for part in dead)
     if _is_negligible(diagnosis, member):
         rest = f"Hardly a gradient is left to bring it ({_relative_gradient(diagnosis, member)})"
     else:

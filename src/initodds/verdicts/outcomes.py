@@ -18,11 +18,13 @@ class Rule:
         test examples, an output of under this R^2.
     standard_errors: how many standard errors of a normal distribution a score has to be above what one answer to every
         example scores, to be told from that: 0 where the test set is no sample, but all that there is.
+    every_example: whether a network that has an example wrong lacks a part.
     """
 
     target: float
     dead_recall: float = 0.05
     standard_errors: float = 3.0
+    every_example: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +45,7 @@ def judge(history: History, chance_level: float, rule: Rule) -> Judgement:
 
     diverged: a weight or the cost is not finite.
     stuck: the score is at most `chance_level`, and under the target.
-    partial: at least one part of the task is dead.
+    partial: at least one part of the task is dead, or an example is wrong where every example is a part.
     converged: the score is at or over the target.
     unfinished: the rest.
 
@@ -55,7 +57,7 @@ def judge(history: History, chance_level: float, rule: Rule) -> Judgement:
         [
             ~(history.finite & np.isfinite(cost)),
             (score <= chance_level) & (score < rule.target),
-            dead_parts > 0,
+            (dead_parts > 0) | (rule.every_example & (score < 1)),
             score >= rule.target,
         ],
         ["diverged", "stuck", "partial", "converged"],
