@@ -1,11 +1,8 @@
-"""What several tests share: small data, composed settings, the command in a folder of its own."""
+"""What several tests share: small data, composed settings, free ports."""
 
 import os
 import socket
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +13,13 @@ import initodds  # noqa: F401  settles BLAS before NumPy loads
 from initodds.cells import config
 from initodds.cells.config import Settings
 from initodds.networks.network import Layer, Network
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Notebooks take long, and cannot be marked themselves."""
+    for item in items:
+        if item.path.suffix == ".ipynb":
+            item.add_marker("soak")
 
 
 @pytest.fixture(scope="session")
@@ -44,18 +48,6 @@ def random_layers(network: Network, replicates: int, rng: np.random.Generator, s
         [(scale * rng.normal(size=shape), scale * rng.normal(size=shape[1])) for shape in network.layers]
         for _ in range(replicates)
     ]
-
-
-def command(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `initodds` with these arguments in a folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "initodds", *arguments],
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def free_port() -> int:

@@ -1,14 +1,14 @@
 """The folder that `initodds-report` makes of a sweep of the command."""
 
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from initodds import analysis
-from tests.conftest import command
+from initodds.commands import report as report_command
+from tests.processes import command
 
 SWEEP = (
     "-m",
@@ -21,11 +21,7 @@ SWEEP = (
 )
 
 
-def report(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    program = "from initodds.commands.report import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", program, *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
+report = partial(command, main=report_command.main, database=False)
 
 
 @pytest.fixture(scope="module")
