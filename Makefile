@@ -11,11 +11,16 @@ ui: .venv/ready ## serve the MLflow UI on what was swept
 	@echo "Open http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning"
 	@$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
 
-test: .venv/ready ## lint, types and tests; with INITODDS_DATA set, those on full MNIST too
+lint: .venv/ready ## style and types, as make test and .pre-commit-config.yaml look at them
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 -p no:benchmark
+
+test: lint ## lint, types and tests, in minutes; with INITODDS_DATA set, those on full MNIST too
+	$(BIN)/pytest -n 2 --dist loadscope -p no:benchmark
+
+soak: .venv/ready ## the tests that take long: kills, many workers, servers, the UI in a browser, notebooks
+	$(BIN)/pytest -n 2 -p no:benchmark -m soak
 
 lock: .venv/ready ## pin requirements.lock anew from pyproject.toml
 	$(BIN)/pip install --quiet uv
@@ -30,4 +35,4 @@ lock: .venv/ready ## pin requirements.lock anew from pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help sweep ui test lock
+.PHONY: help sweep ui lint test soak lock

@@ -1,11 +1,9 @@
-"""What several tests share: small data, composed settings, the command in a folder of its own."""
+"""What several tests share: small data, composed settings, free ports."""
 
 import os
 import socket
-import subprocess
-import sys
 import time
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -15,7 +13,18 @@ from hydra import compose, initialize_config_dir
 import initodds  # noqa: F401  settles BLAS before NumPy loads
 from initodds.cells import config
 from initodds.cells.config import Settings
+from initodds.cells.drawing import Drawing
+from initodds.engines import Problem, Reduction
+from initodds.engines.optimizers import SGD, Optimizer
+from initodds.initializers import Initializer
 from initodds.networks.network import Layer, Network
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Notebooks take long, and cannot be marked themselves."""
+    for item in items:
+        if item.path.suffix == ".ipynb":
+            item.add_marker("soak")
 
 
 @pytest.fixture(scope="session")
@@ -46,18 +55,6 @@ def random_layers(network: Network, replicates: int, rng: np.random.Generator, s
     ]
 
 
-def command(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `initodds` with these arguments in a folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "initodds", *arguments],
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def free_port() -> int:
     """A port of 127.0.0.1 that nothing listens on."""
     with socket.socket() as listener:
@@ -74,3 +71,30 @@ def wait_for_server(address: str) -> None:
         except requests.RequestException:
             time.sleep(0.5)
     pytest.fail(f"no answer from {address}")
+
+
+def problem_of(
+    network: Network,
+    x: np.ndarray,
+    targets: np.ndarray,
+    learning_rate: float | np.ndarray = 1.0,
+    reduction: Reduction = "mean",
+    dtype: type = np.float64,
+    optimizer: Optimizer | None = None,
+) -> Problem:
+    """A problem for an engine; by plain SGD, unless an optimizer is given."""
+    return Problem(network, x, targets, optimizer or SGD(learning_rate), reduction, np.dtype(dtype))
+
+
+def drawn(initializer: Initializer, network: Network, seed: int, replicate: int) -> list[Layer]:
+    """The layers of a replicate, as a cell draws them."""
+    return Drawing(initializer, "", network, np.dtype(np.float64)).replicate(seed, replicate)
+
+
+def mini_batches(examples: int, batch_size: int, epochs: int, seed: int) -> Iterator[np.ndarray]:
+    """The rows (1, batch) of each mini-batch, in turn."""
+    order = np.random.default_rng(seed)
+    for _ in range(epochs):
+        permutation = order.permutation(examples)
+        for start in range(0, examples, batch_size):
+            yield permutation[None, start : start + batch_size]

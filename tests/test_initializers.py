@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import yaml
 from hydra.utils import instantiate
-from scipy import integrate, stats
+from scipy import stats
 
 from initodds.cells import config
 from initodds.initializers import (
-    GAINS,
     Centred,
     Constant,
     Lsuv,
@@ -27,7 +26,6 @@ from initodds.initializers import (
     WithBias,
     Zeros,
     draw_network,
-    gain_of,
 )
 from initodds.vocabulary import InputError
 from tests.conftest import settings_of
@@ -111,7 +109,6 @@ def test_two_ranges_at_one_seed_are_the_same_draw_moved_and_scaled():
         (lambda: Constant(float("inf")), "value=inf"),
         (lambda: Lsuv(-0.1), "tolerance=-0.1"),
         (lambda: WithBias(Zeros(), float("nan")), "bias=nan"),
-        (lambda: gain_of("sine"), "sine"),
     ],
 )
 def test_a_bad_value_is_named(make, key: str):
@@ -187,42 +184,8 @@ def test_sklearn_mlp_goes_by_the_hidden_units_alone():
         assert abs(layers[-1][0]).max() == pytest.approx(math.sqrt(factor / 200), rel=1e-3)
 
 
-# PyTorch 2.14.1's torch.nn.init.calculate_gain(name), and for leaky_relu calculate_gain(name, 0.2).
-TORCH_GAINS = {
-    "linear": 1,
-    "logistic": 1,
-    "tanh": 1.6666666666666667,
-    "relu": 1.4142135623730951,
-    "selu": 0.75,
-    "leaky_relu": 1.3867504905630728,
-}
-
-
-@pytest.mark.parametrize("activation", TORCH_GAINS)
-def test_gains_are_pytorchs(activation: str):
-    assert gain_of(activation, slope=0.2) == TORCH_GAINS[activation]
-
-
-@pytest.mark.parametrize(
-    ("activation", "function"),
-    [
-        ("relu", lambda z: max(z, 0)),
-        ("elu", lambda z: z if z > 0 else math.expm1(z)),
-        ("gelu", lambda z: z * (1 + math.erf(z / math.sqrt(2))) / 2),
-        ("silu", lambda z: z / (1 + math.exp(-z))),
-        ("softplus", lambda z: math.log1p(math.exp(z))),
-    ],
-)
-def test_other_gains_keep_the_mean_square(activation: str, function):
-    def integrand(z: float) -> float:
-        return function(z) ** 2 * stats.norm.pdf(z)
-
-    mean_square = sum(integrate.quad(integrand, *ends, epsabs=1e-13)[0] for ends in ((-30, 0), (0, 30)))
-    assert gain_of(activation) == pytest.approx(1 / math.sqrt(mean_square), rel=1e-10)
-
-
 def test_gain_auto_is_each_layers_own():
-    units = [Units("relu", GAINS["relu"]), Units("tanh", GAINS["tanh"]), Units("softmax", GAINS["softmax"])]
+    units = [Units("relu", math.sqrt(2)), Units("tanh", 5 / 3), Units("softmax")]
     shapes = [(400, 300), (300, 500), (500, 200)]
     scaled = draw_network(VarianceScaling("auto", "fan_in", "normal"), np.random.default_rng(1), shapes, units)
     for (weights, _), (fan_in, _), variance_gain in zip(scaled, shapes, (2, 25 / 9, 1), strict=True):

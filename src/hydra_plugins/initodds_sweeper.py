@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -22,6 +23,9 @@ class CellSweeper(Sweeper):
     tracked already are not run again. One whose values are not accepted is tracked as failed before any cell starts,
     and does not stop the others. The same sweep, started again, goes on in the same run.
     """
+
+    config: DictConfig
+    launcher: Launcher
 
     def __init__(self, params: Mapping[str, Any], max_batch_size: int | None) -> None:
         self.params = [f"{key}={value}" for key, value in params.items()]

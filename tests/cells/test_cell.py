@@ -2,23 +2,24 @@ import numpy as np
 import pytest
 
 from initodds.cells import cell, config
-from initodds.cells.cell import draw, random_stream
+from initodds.cells.streams import random_stream
+from initodds.engines.stacked import Stacked
 from initodds.initializers import Uniform
 from initodds.networks.network import Network
 from initodds.sweeps.progress import Report
-from tests.conftest import settings_of
+from tests.conftest import drawn, settings_of
 
 SMALL = ("data=digits", "network.hidden=[8]", "sgd.epochs=2", "sgd.batch_size=50", "dtype=float64")
 
 
 def test_weights_of_a_replicate_depend_on_the_seed_and_its_number_alone():
     network = Network((20, 6, 4, 3))
-    first = draw(Uniform(0, 1), network, 7, 3)
-    again = draw(Uniform(0, 1), network, 7, 3)
+    first = drawn(Uniform(0, 1), network, 7, 3)
+    again = drawn(Uniform(0, 1), network, 7, 3)
     for mine, reference in zip(first, again, strict=True):
         np.testing.assert_array_equal(mine[0], reference[0])
     for seed, replicate in ((7, 4), (8, 3), (3, 7)):
-        assert (draw(Uniform(0, 1), network, seed, replicate)[0][0] != first[0][0]).all()
+        assert (drawn(Uniform(0, 1), network, seed, replicate)[0][0] != first[0][0]).all()
     assert not (random_stream(7, 1, 3).random(5) == np.random.default_rng(7).random(5)).any()
 
 
@@ -32,9 +33,9 @@ def test_more_replicates_leave_the_first_ones_as_they_were():
 def test_a_cell_does_not_depend_on_how_its_replicates_are_stacked(monkeypatch: pytest.MonkeyPatch):
     settings = settings_of(*SMALL, "replicates=10", "sgd.orders=3")
     whole = cell.run(settings)
-    monkeypatch.setattr(cell, "STACK", 2)
+    monkeypatch.setattr(Stacked, "side_by_side", 2)
     split = cell.run(settings)
-    assert [list(places) for _, places in cell.stacks_of(np.arange(10) % 3)] == [
+    assert [list(places) for _, places in cell.stacks_of(np.arange(10) % 3, 2)] == [
         [0, 3],
         [6, 9],
         [1, 4],

@@ -1,22 +1,18 @@
 """The command `initodds-explain` on what the command `initodds` has tracked."""
 
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from initodds import datasets
+from initodds.commands import explain as explain_command
 from initodds.tracking import cell_runs, loading
 from initodds.tracking import store as store_module
-from tests.conftest import command
+from tests.processes import command
 
-PROGRAM = "from initodds.commands.explain import main; main()"
-
-
-def explain(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-c", PROGRAM, *arguments]
-    return subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
+explain = partial(command, main=explain_command.main)
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +86,12 @@ def test_what_cannot_be_explained_is_said_in_a_line(folder: Path):
         assert message in line
 
 
+def explain_with_other_data() -> None:
+    datasets.digits = datasets.mnist_5k
+    explain_command.main()
+
+
 def test_other_data_than_it_was_trained_on_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    other = "from initodds import datasets; datasets.digits = datasets.mnist_5k; " + PROGRAM
-    program = [sys.executable, "-c", other, cell_of(folder, "uniform")]
-    done = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
+    done = command(folder, cell_of(folder, "uniform"), main=explain_with_other_data)
     assert done.returncode == 1
     assert "is not the one that it was trained on any more" in done.stderr

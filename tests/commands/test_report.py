@@ -1,7 +1,6 @@
 """The folder that `initodds-report` makes of a sweep of the command."""
 
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +9,10 @@ import pytest
 from matplotlib.axes import Axes
 
 from initodds import analysis
+from initodds.commands import report as report_command
 from initodds.commands.report import comparisons_text, costs_figure, extremes, missing, plateaus_of, target
 from initodds.statistics import comparison, rates
-from tests.conftest import command
+from tests.processes import command
 
 SWEEP = (
     "-m",
@@ -25,11 +25,7 @@ SWEEP = (
 )
 
 
-def report(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    program = "from initodds.commands.report import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", program, *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
+report = partial(command, main=report_command.main, database=False)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from initodds.commands import run
 from initodds.tracking import store as store_module
-from tests.conftest import command
+from tests.processes import command
 
 SMALL = ("data=digits", "network.hidden=[6]", "sgd.epochs=2", "replicates=3")
 

@@ -10,16 +10,15 @@ from initodds.engines.per_example import PerExample
 from initodds.engines.sequential import Sequential
 from initodds.engines.stacked import Stacked
 from initodds.networks.network import Network
-from initodds.training.loop import mini_batches
 from initodds.vocabulary import InputError
-from tests.conftest import random_layers
+from tests.conftest import mini_batches, problem_of, random_layers
 
 
 def after_an_epoch(engine: type[Engine], network: Network, layers: list, reduction: str, rate: float) -> list:
     data = datasets.digits().train
-    made = engine(network, layers, data.x, np.eye(10)[data.y], rate, reduction, np.dtype(np.float64))
-    for rows in mini_batches(len(data), 20, 1, np.random.default_rng(4)):  # 1442 examples: the last batch has 2
-        made.step(rows)
+    made = engine(problem_of(network, data.x, np.eye(10)[data.y], rate, reduction), layers)
+    for rows in mini_batches(len(data), 20, 1, seed=4):  # 1442 examples: the last batch has 2
+        made.steps(rows)
     return [made.stack().replicate(r) for r in range(len(layers))]
 
 
@@ -48,9 +47,9 @@ def test_rates_may_differ_and_the_layers_given_stay_as_they_were(engine: type[En
     before = [[(w.copy(), b.copy()) for w, b in of_replicate] for of_replicate in layers]
     x, targets = rng.random((6, 5)), np.eye(3)[[0, 1, 2, 0, 1, 2]]
     rates = np.array([0.5, 4.0])
-    made = [kind(network, layers, x, targets, rates, "mean", np.dtype(np.float64)) for kind in (engine, Stacked)]
+    made = [kind(problem_of(network, x, targets, rates), layers) for kind in (engine, Stacked)]
     for one in made:
-        one.step(np.arange(6))
+        one.steps(np.arange(6)[None])
     for r in range(2):
         np.testing.assert_allclose(made[0].stack().replicate(r)[0][0], made[1].stack().replicate(r)[0][0], atol=1e-13)
         np.testing.assert_array_equal(layers[r][0][0], before[r][0][0])
@@ -65,8 +64,8 @@ def test_a_naive_logistic_function_overflows_as_often_as_the_stack_counts(
     x, targets = rng.random((50, 5)), np.eye(3)[rng.integers(3, size=50)]
     counts = []
     for kind in (engine, Stacked):
-        made = kind(network, layers, x, targets, 1.0, "mean", np.dtype(np.float32))
-        made.step(np.arange(50))
+        made = kind(problem_of(network, x, targets, dtype=np.float32), layers)
+        made.steps(np.arange(50)[None])
         counts.append(made.overflows.tolist())
     assert counts[0] == counts[1]
     assert sum(counts[0]) > 0
@@ -84,4 +83,4 @@ def test_a_network_that_is_not_supported_is_refused_with_what_is(
     engine: type[Sequential], network: Network, said: str, rng: np.random.Generator
 ):
     with pytest.raises(InputError, match=said):
-        engine(network, random_layers(network, 1, rng), np.zeros((2, 5)), np.zeros((2, 3)), 1.0, "mean", np.float64)
+        engine(problem_of(network, np.zeros((2, 5)), np.zeros((2, 3))), random_layers(network, 1, rng))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from initodds.engines.stacked import Stacked
 from initodds.networks.network import Network, Stack
-from tests.conftest import random_layers
+from tests.conftest import problem_of, random_layers
 
 NETWORKS = [
     Network((12, 5, 3)),
@@ -23,7 +23,7 @@ def example_set(network: Network, examples: int, rng: np.random.Generator) -> tu
 
 def steps(engine: Stacked, rng: np.random.Generator, examples: int) -> Stack:
     for size in (7, 7, 1, 3):
-        engine.step(rng.permutation(examples)[:size])
+        engine.steps(rng.permutation(examples)[None, :size])
     return engine.stack()
 
 
@@ -33,7 +33,7 @@ def test_a_step_is_the_gradient_times_the_rate(network: Network, reduction: str,
     x, targets = example_set(network, 20, rng)
     layers = random_layers(network, 3, rng)
     rates = np.array([0.5, 1.0, 2.0])
-    engine = Stacked(network, layers, x, targets, rates, reduction, np.float64)
+    engine = Stacked(problem_of(network, x, targets, rates, reduction), layers)
     after = steps(engine, np.random.default_rng(1), 20)
     for r in range(3):
         # Plain gradient descent of one network, on all its pixels.
@@ -56,9 +56,9 @@ def test_a_stack_equals_its_replicates_trained_alone(replicates: int, seed: int,
     rng = np.random.default_rng(seed)
     x, targets = example_set(network, 20, rng)
     layers = random_layers(network, replicates, rng)
-    together = steps(Stacked(network, layers, x, targets, 3.0, "mean", np.float64), np.random.default_rng(2), 20)
+    together = steps(Stacked(problem_of(network, x, targets, 3.0), layers), np.random.default_rng(2), 20)
     for r in range(replicates):
-        alone = steps(Stacked(network, [layers[r]], x, targets, 3.0, "mean", np.float64), np.random.default_rng(2), 20)
+        alone = steps(Stacked(problem_of(network, x, targets, 3.0), [layers[r]]), np.random.default_rng(2), 20)
         for mine, reference in zip(together.replicate(r), alone.replicate(0), strict=True):
             np.testing.assert_allclose(mine[0], reference[0], rtol=0, atol=1e-10)
             np.testing.assert_allclose(mine[1], reference[1], rtol=0, atol=1e-10)
@@ -68,11 +68,10 @@ def test_sum_at_a_rate_is_mean_at_the_rate_times_the_batch(rng: np.random.Genera
     network = NETWORKS[0]
     x, targets = example_set(network, 24, rng)
     layers = random_layers(network, 2, rng)
-    summed = Stacked(network, layers, x, targets, 0.25, "sum", np.float64)
-    averaged = Stacked(network, layers, x, targets, 2.0, "mean", np.float64)
-    for rows in np.arange(24).reshape(3, 8):
-        summed.step(rows)
-        averaged.step(rows)
+    summed = Stacked(problem_of(network, x, targets, 0.25, "sum"), layers)
+    averaged = Stacked(problem_of(network, x, targets, 2.0), layers)
+    for engine in (summed, averaged):
+        engine.steps(np.arange(24).reshape(3, 8))
     for mine, reference in zip(summed.stack().weights, averaged.stack().weights, strict=True):
         np.testing.assert_array_equal(mine, reference)
 
@@ -81,8 +80,8 @@ def test_weights_of_a_pixel_that_is_never_lit_stay_and_count_in_a_test_image(rng
     network = NETWORKS[0]
     x, targets = example_set(network, 20, rng)
     layers = random_layers(network, 2, rng)
-    engine = Stacked(network, layers, x, targets, 1.0, "mean", np.float64)
-    engine.step(np.arange(20))
+    engine = Stacked(problem_of(network, x, targets), layers)
+    engine.steps(np.arange(20)[None])
     weights = engine.stack().replicate(1)[0][0]
     np.testing.assert_array_equal(weights[[0, 3, 7, 11]], layers[1][0][0][[0, 3, 7, 11]])
     assert (weights[[1, 2, 4]] != layers[1][0][0][[1, 2, 4]]).all()
@@ -93,7 +92,7 @@ def test_overflows_are_counted_for_each_network(rng: np.random.Generator):
     x, targets = np.ones((5, 12)), np.eye(3)[[0, 1, 2, 0, 1]]
     calm, wild = random_layers(network, 2, rng)
     wild[0][0][:, :2] = -1000
-    engine = Stacked(network, [calm, wild], x, targets, 1.0, "mean", np.float64)
-    engine.step(np.arange(5))
-    engine.step(np.arange(3))
+    engine = Stacked(problem_of(network, x, targets), [calm, wild])
+    engine.steps(np.arange(5)[None])
+    engine.steps(np.arange(3)[None])
     assert engine.overflows.tolist() == [0, 2 * 5 + 2 * 3]

@@ -1,23 +1,29 @@
 """Exact second derivatives, against complex steps, brute force and ARPACK."""
 
-from itertools import product
-
 import numpy as np
 import pytest
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from initodds.networks.activations import ACTIVATIONS
 from initodds.networks.curvature import NEAR_ZERO, Landscape, pack, spectrum, unpack
-from initodds.networks.images import Images
+from initodds.networks.features import Features
 from initodds.networks.network import Network, Stack
+from initodds.networks.outputs import OUTPUTS
 from tests.conftest import random_layers
 
-KINDS = list(product([(5, 4, 3), (5, 4, 3, 3), (5, 3, 4, 2, 3)], ["logistic", "tanh"], ["quadratic", "cross_entropy"]))
+KINDS = [
+    *(Network(sizes, activation) for sizes in [(5, 4, 3), (5, 4, 3, 3)] for activation in ACTIVATIONS),
+    *(Network(sizes, "tanh", *kind) for sizes in [(5, 3), (5, 4, 3)] for kind in OUTPUTS),
+    *(Network((5, 3, 4, 2, 3), "logistic", "logistic", cost) for cost in ("quadratic", "cross_entropy")),
+    Network((5, 4, 3, 3), ("gelu", "selu"), "softmax", "cross_entropy"),
+    Network((5, 4, 3), bias=False),
+]
 
 
 def landscape_of(network: Network, rng: np.random.Generator, replicates: int = 3, examples: int = 7) -> Landscape:
     stack = Stack(network, random_layers(network, replicates, rng), np.dtype(np.float64))
     x, targets = rng.random((examples, network.sizes[0])), np.eye(network.sizes[-1])[rng.integers(0, 3, examples)]
-    return Landscape(stack, Images(x, np.dtype(float)), targets)
+    return Landscape(stack, Features(x, np.dtype(float)), targets)
 
 
 def moved(stack: Stack, vectors: np.ndarray, dtype: type) -> Stack:
@@ -30,17 +36,16 @@ def moved(stack: Stack, vectors: np.ndarray, dtype: type) -> Stack:
     return result
 
 
-@pytest.mark.parametrize(("sizes", "activation", "cost"), KINDS)
-def test_hessian_products_match_complex_steps_of_the_gradient(sizes, activation, cost, rng: np.random.Generator):
-    network = Network(sizes, activation, cost)
+@pytest.mark.parametrize("network", KINDS, ids=lambda kind: f"{kind.sizes}-{kind.activation}-{kind.output}-{kind.cost}")
+def test_hessian_products_match_complex_steps_of_the_gradient(network: Network, rng: np.random.Generator):
     stack = Stack(network, random_layers(network, 3, rng), np.dtype(np.float64))
     x, targets = rng.random((7, 5)), np.eye(3)[rng.integers(0, 3, 7)]
-    landscape = Landscape(stack, Images(x, np.dtype(float)), targets)
-    np.testing.assert_allclose(landscape.gradient, pack(*stack.gradient(x, targets)), rtol=0, atol=1e-14)
+    landscape = Landscape(stack, Features(x, np.dtype(float)), targets)
+    np.testing.assert_allclose(landscape.gradient, pack(network, *stack.gradient(x, targets)), rtol=0, atol=1e-14)
     vectors = rng.standard_normal(landscape.gradient.shape)
     step = 1e-30
     complex_stack = moved(stack, 1j * step * vectors, complex)
-    expected = pack(*complex_stack.gradient(x.astype(complex), targets.astype(complex))).imag / step
+    expected = pack(network, *complex_stack.gradient(x.astype(complex), targets.astype(complex))).imag / step
     np.testing.assert_allclose(landscape.hessian_product(vectors), expected, rtol=1e-8, atol=1e-12)
 
 
@@ -48,14 +53,19 @@ def test_pixels_that_few_images_light_count_as_the_others(rng: np.random.Generat
     network = Network((6, 4, 3))
     x, targets = rng.random((12, 6)), np.eye(3)[rng.integers(0, 3, 12)]
     x[1:, 0] = x[2:, 3] = 0
-    images = Images(x, np.dtype(float))
-    assert images.rarely.shape[1] == 2
-    stack = Stack(network, random_layers(network, 2, rng), np.dtype(float)).restricted(images.pixels)
-    landscape = Landscape(stack, images, targets)
-    np.testing.assert_allclose(landscape.gradient, pack(*stack.gradient(x[:, images.pixels], targets)), atol=1e-14)
+    features = Features(x, np.dtype(float))
+    assert features.rarely.shape[1] == 2
+    stack = Stack(network, random_layers(network, 2, rng), np.dtype(float)).restricted(features.present)
+    landscape = Landscape(stack, features, targets)
+    np.testing.assert_allclose(
+        landscape.gradient, pack(network, *stack.gradient(x[:, features.present], targets)), atol=1e-14
+    )
     vectors, step = rng.standard_normal(landscape.gradient.shape), 1e-30
     complex_stack = moved(stack, 1j * step * vectors, complex)
-    expected = pack(*complex_stack.gradient(x[:, images.pixels].astype(complex), targets.astype(complex))).imag / step
+    expected = (
+        pack(network, *complex_stack.gradient(x[:, features.present].astype(complex), targets.astype(complex))).imag
+        / step
+    )
     np.testing.assert_allclose(landscape.hessian_product(vectors), expected, rtol=1e-8, atol=1e-12)
 
 
@@ -63,7 +73,7 @@ def test_the_whole_hessian_matches_brute_force(rng: np.random.Generator):
     network = Network((4, 3, 2, 3))
     stack = Stack(network, random_layers(network, 2, rng), np.dtype(np.float64))
     x, targets = rng.random((6, 4)), np.eye(3)[[0, 1, 2, 0, 1, 2]]
-    landscape = Landscape(stack, Images(x, np.dtype(float)), targets)
+    landscape = Landscape(stack, Features(x, np.dtype(float)), targets)
     parameters = network.parameters
     identity = np.eye(parameters)
     hessian = np.stack([landscape.hessian_product(np.stack([unit, unit])) for unit in identity], axis=1)
@@ -71,7 +81,8 @@ def test_the_whole_hessian_matches_brute_force(rng: np.random.Generator):
     step = 1e-5
     for k, unit in enumerate(identity):
         up, down = (
-            pack(*moved(stack, sign * step * np.stack([unit, unit]), float).gradient(x, targets)) for sign in (1, -1)
+            pack(network, *moved(stack, sign * step * np.stack([unit, unit]), float).gradient(x, targets))
+            for sign in (1, -1)
         )
         np.testing.assert_allclose(hessian[:, k], (up - down) / (2 * step), rtol=0, atol=1e-9)
 
@@ -80,14 +91,14 @@ def test_the_cost_is_the_stacks_and_chunks_do_not_matter(monkeypatch: pytest.Mon
     network = Network((5, 4, 3))
     stack = Stack(network, random_layers(network, 2, rng), np.dtype(np.float64))
     x, targets = rng.random((23, 5)), np.eye(3)[rng.integers(0, 3, 23)]
-    whole = Landscape(stack, Images(x, np.dtype(float)), targets)
+    whole = Landscape(stack, Features(x, np.dtype(float)), targets)
     buffers = stack.buffers(23)
     stack.forward(x, buffers)
     np.testing.assert_allclose(whole.cost, stack.cost(targets, buffers), rtol=1e-14)
     vectors = rng.standard_normal(whole.gradient.shape)
     expected = whole.hessian_product(vectors)
     monkeypatch.setattr("initodds.networks.curvature.CHUNK", 4)
-    parts = Landscape(stack, Images(x, np.dtype(float)), targets)
+    parts = Landscape(stack, Features(x, np.dtype(float)), targets)
     np.testing.assert_allclose(parts.gradient, whole.gradient, rtol=0, atol=1e-15)
     np.testing.assert_allclose(parts.hessian_product(vectors), expected, rtol=0, atol=1e-14)
 
@@ -97,9 +108,9 @@ def test_a_slope_is_kept_where_one_minus_a_would_round_it_away(rng: np.random.Ge
     # sigma'(40) is 4e-18, which sigma(40) (1 - sigma(40)) = 1 * 0 has lost.
     layers = [[(np.array([[40.0]]), np.zeros(1)), (np.array([[1.0, -1.0]]), np.zeros(2))]]
     landscape = Landscape(
-        Stack(network, layers, np.dtype(np.float64)), Images(np.ones((1, 1)), np.dtype(float)), np.array([[1.0, 0.0]])
+        Stack(network, layers, np.dtype(np.float64)), Features(np.ones((1, 1)), np.dtype(float)), np.array([[1.0, 0.0]])
     )
-    (unit,) = landscape.units[0][0].slope.ravel()
+    (unit,) = network.activations[0].slope(landscape.passes[0].pre_activations[0]).ravel()
     np.testing.assert_allclose(unit, np.exp(-40), rtol=1e-12)
     assert landscape.gradient[0, 0] != 0
 
@@ -107,11 +118,11 @@ def test_a_slope_is_kept_where_one_minus_a_would_round_it_away(rng: np.random.Ge
 def test_pack_and_unpack_are_inverse(rng: np.random.Generator):
     network = Network((5, 4, 3, 2))
     vectors = rng.standard_normal((3, network.parameters))
-    np.testing.assert_array_equal(pack(*unpack(network, vectors)), vectors)
+    np.testing.assert_array_equal(pack(network, *unpack(network, vectors)), vectors)
     layers = random_layers(network, 3, rng)
     stack = Stack(network, layers, np.dtype(np.float64))
     expected = [np.concatenate([array.ravel() for layer in replicate for array in layer]) for replicate in layers]
-    np.testing.assert_array_equal(pack(stack.weights, stack.biases), expected)
+    np.testing.assert_array_equal(pack(network, stack.weights, stack.biases), expected)
 
 
 def test_the_ends_of_the_spectrum_match_arpack(rng: np.random.Generator):

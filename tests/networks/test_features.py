@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from initodds.engines.stacked import Stacked
-from initodds.networks import images
-from initodds.networks.images import Images, dense_product
+from initodds.networks import features
+from initodds.networks.features import Features, dense_product
 from initodds.networks.network import Network
-from tests.conftest import random_layers
+from tests.conftest import problem_of, random_layers
 
 SHARES = {"mixed": (0, 0.02, 0.1, 0.5, 1), "rare": (0, 0.05), "often": (0.6, 1)}
 
@@ -23,14 +23,14 @@ def some_images(shares: tuple[float, ...], rng: np.random.Generator, examples: i
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_products_are_the_dense_ones(shares: tuple[float, ...], dtype: str, rng: np.random.Generator):
     x = some_images(shares, rng)
-    made = Images(x, np.dtype(dtype))
-    assert sorted(made.pixels) == np.flatnonzero(x.any(axis=0)).tolist()
+    made = Features(x, np.dtype(dtype))
+    assert sorted(made.present) == np.flatnonzero(x.any(axis=0)).tolist()
     rows = np.array([7, 4, 7, 59, 0])
     taken = made.take(rows, out=np.full((5, made.often.shape[1]), np.nan, dtype))
-    weights = rng.normal(size=(len(made.pixels), 12)).astype(dtype)
+    weights = rng.normal(size=(len(made.present), 12)).astype(dtype)
     tolerance = {"rtol": 0, "atol": 1e-5 if dtype == "float32" else 1e-14}
     for batch, whole in ((taken, x[rows]), (made.part(3, 9), x[3:9]), (made.part(50, 70), x[50:])):
-        dense = whole[:, made.pixels].astype(dtype)
+        dense = whole[:, made.present].astype(dtype)
         out = batch.product(weights, out=np.full((len(dense), 12), np.nan, dtype))
         np.testing.assert_allclose(out, dense @ weights, **tolerance)
         errors, after = rng.normal(size=(len(dense), 12)).astype(dtype), weights.copy()
@@ -40,8 +40,8 @@ def test_the_products_are_the_dense_ones(shares: tuple[float, ...], dtype: str, 
 
 def test_pixels_that_many_images_light_are_a_matrix_and_the_others_are_sparse(rng: np.random.Generator):
     x = some_images(SHARES["mixed"], rng)
-    made = Images(x, np.dtype(float))
-    often = np.count_nonzero(x, axis=0) >= images.OFTEN * len(x)
+    made = Features(x, np.dtype(float))
+    often = np.count_nonzero(x, axis=0) >= features.OFTEN * len(x)
     np.testing.assert_array_equal(made.often, x[:, often])
     np.testing.assert_array_equal(made.rarely.toarray(), x[:, ~often & x.any(axis=0)])
 
@@ -55,10 +55,10 @@ def test_the_steps_are_the_same_wherever_the_line_is_drawn(
     x, targets = some_images(SHARES["mixed"], rng), np.eye(3)[rng.integers(0, 3, 60)]
     ends = []
     for often in (0, 0.2, 1.1):
-        monkeypatch.setattr(images, "OFTEN", often)
-        engine = Stacked(network, layers, x, targets, np.array([1.0, 2.0, 3.0, 4.0]), "mean", np.dtype(float))
+        monkeypatch.setattr(features, "OFTEN", often)
+        engine = Stacked(problem_of(network, x, targets, np.array([1.0, 2.0, 3.0, 4.0])), layers)
         for start in range(0, 60, batch):
-            engine.step(np.arange(start, start + batch) % 60)
+            engine.steps(np.arange(start, start + batch)[None] % 60)
         ends.append(engine.stack())
     for r in range(4):
         first, *others = (end.replicate(r) for end in ends)

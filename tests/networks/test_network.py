@@ -4,23 +4,34 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import expit
+from scipy.special import expit, softmax
 
-from initodds.networks.network import LOWEST_LOGISTIC, Network, Stack
+from initodds.networks.activations import ACTIVATIONS, LOWEST_LOGISTIC, activation_of
+from initodds.networks.network import Network, Stack
+from initodds.networks.outputs import OUTPUTS
 from tests.conftest import random_layers
 
-DEPTHS = [(5, 4, 3), (5, 4, 3, 2), (5, 2, 4, 3, 2)]
+DEPTHS = [(5, 3), (5, 4, 3), (5, 4, 3, 2), (5, 2, 4, 3, 2)]
 every_network = pytest.mark.parametrize(
     "network",
     [
-        Network(sizes, act, cost)
-        for sizes in DEPTHS
-        for act in ("logistic", "tanh")
-        for cost in ("quadratic", "cross_entropy")
+        *(Network(sizes, activation, "logistic", "quadratic") for sizes in DEPTHS[1:] for activation in ACTIVATIONS),
+        *(Network(sizes, "tanh", output, cost) for sizes in DEPTHS[:2] for output, cost in OUTPUTS),
+        Network((5, 4, 3, 2), ("tanh", "gelu"), "softmax", "cross_entropy"),
+        Network((5, 4, 3), bias=False),
     ],
-    ids=lambda network: f"{len(network.sizes) - 2}-{network.activation}-{network.cost}",
+    ids=lambda network: f"{len(network.sizes) - 2}-{network.activation}-{network.output}-{network.cost}",
 )
 every_batch = pytest.mark.parametrize("batch", [1, 7])
+
+
+COSTS = {
+    **{(soft, "quadratic"): lambda a, y: 0.5 * np.sum((a - y) ** 2) for soft in (False, True)},
+    **{(soft, "mean_squared"): lambda a, y: np.mean((a - y) ** 2) for soft in (False, True)},
+    (False, "cross_entropy"): lambda a, y: -np.sum(y * np.log(a) + (1 - y) * np.log(1 - a)),
+    (True, "cross_entropy"): lambda a, y: -np.log(a[y.argmax()]),
+}
+"""The costs of one example, as they are taught: by whether the outputs are softmax's, and the cost's name."""
 
 
 def example_batch(network: Network, batch: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +62,7 @@ def test_gradient_equals_complex_steps(network: Network, batch: int, rng: np.ran
         for layer, (gradient, array) in enumerate(zip(gradients, arrays, strict=True)):
             for index in np.ndindex(array.shape):
                 array[index] += 1j * step
-                derivative = costs(stack, x, targets).imag / step
+                derivative = costs(stack, x, targets).imag / step * (network.bias or is_weight)
                 array[index] -= 1j * step
                 replicate = owner(stack, layer, index) if is_weight else index[0]
                 np.testing.assert_allclose(derivative[replicate], gradient[index], rtol=1e-10, atol=1e-14)
@@ -74,7 +85,8 @@ def test_gradient_equals_central_differences(network: Network, batch: int, rng: 
                 array[index] = here - step
                 below = costs(stack, x, targets)[0]
                 array[index] = here
-                assert (above - below) / (2 * step) == pytest.approx(gradient[index], rel=1e-6, abs=1e-9)
+                if network.bias or arrays is stack.weights:
+                    assert (above - below) / (2 * step) == pytest.approx(gradient[index], rel=1e-5, abs=1e-8)
 
 
 @every_network
@@ -84,19 +96,16 @@ def test_forward_equals_one_network_and_one_example_at_a_time(network: Network, 
     stack = Stack(network, layers, np.float64)
     buffers = stack.buffers(6)
     outputs = stack.forward(x, buffers)
-    hidden = {"logistic": expit, "tanh": np.tanh}[network.activation]
     for r, of_replicate in enumerate(layers):
         costs_of_examples = []
         for example, (row, target) in enumerate(zip(x, targets, strict=True)):
             a = row
-            for weights, biases in of_replicate[:-1]:
-                a = hidden(a @ weights + biases)
-            a = expit(a @ of_replicate[-1][0] + of_replicate[-1][1])
+            for (weights, biases), activation in zip(of_replicate[:-1], network.activations, strict=True):
+                a = activation.value(a @ weights + biases * network.bias)
+            z = a @ of_replicate[-1][0] + of_replicate[-1][1] * network.bias
+            a = softmax(z) if network.output == "softmax" else activation_of(network.output).value(z)
             np.testing.assert_allclose(outputs[r, example], a, rtol=1e-12)
-            if network.cost == "quadratic":
-                costs_of_examples.append(0.5 * np.sum((a - target) ** 2))
-            else:
-                costs_of_examples.append(-np.sum(target * np.log(a) + (1 - target) * np.log(1 - a)))
+            costs_of_examples.append(COSTS[network.output == "softmax", network.cost](a, target))
         assert stack.cost(targets, buffers)[r] == pytest.approx(np.mean(costs_of_examples), rel=1e-12)
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from initodds import analysis
-from tests.conftest import command, settings_of
+from tests.conftest import settings_of
+from tests.processes import command
 
 GRID = ("-m", "data=digits", "network.hidden=[6]", "sgd.epochs=2", "replicates=3", "init=unit,half")
 
 
+@pytest.mark.soak
 def test_a_sweep_by_submitit_on_this_machine(tmp_path: Path):
     done = command(tmp_path, *GRID, "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5")
     assert done.returncode == 0, done.stderr

@@ -4,8 +4,6 @@ import os
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing, suppress
 from pathlib import Path
@@ -19,7 +17,8 @@ from initodds import analysis
 from initodds.tracking import cell_runs, loading
 from initodds.tracking import store as store_module
 from initodds.vocabulary import InputError
-from tests.conftest import command, settings_of
+from tests.conftest import settings_of
+from tests.processes import command, launch
 
 SMALL = ("data=digits", "network.hidden=[6]", "sgd.epochs=2")
 GRID = ("-m", *SMALL, "init=unit,half", "sgd.batch_size=10,100")
@@ -119,8 +118,8 @@ def test_a_cell_that_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_is_marked_and_the_rest_done_later(sign: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    long = ("-m", *SMALL[:2], "sgd.epochs=400", "init=unit,half", "replicates=8", "diagnosis.of=none")
-    process = start(tmp_path, *long)
+    long = ("-m", *SMALL[:2], "sgd.epochs=200", "sgd.orders=1", "init=unit,half", "replicates=8", "diagnosis.of=none")
+    process = launch(tmp_path, *long)
     wait_for(lambda: (tmp_path / "mlflow.db").is_file() and statuses(tmp_path).count("RUNNING") == 2)
     os.kill(process.pid, sign)
     _, said = process.communicate(timeout=60)
@@ -131,20 +130,6 @@ def test_an_interruption_is_marked_and_the_rest_done_later(sign: int, tmp_path: 
     assert done.returncode == 0, done.stderr
     assert sorted(statuses(tmp_path)) == ["FINISHED"] * 3 + ["KILLED"]
     assert len(replicates(tmp_path)) == 16
-
-
-def start(folder: Path, *arguments: str, output: int = subprocess.PIPE) -> subprocess.Popen[str]:
-    program = [sys.executable, "-m", "initodds", *arguments]
-    return subprocess.Popen(
-        program,
-        cwd=folder,
-        stdout=output,
-        stderr=output,
-        text=True,
-        start_new_session=True,
-        # Where the tests are a shell's background job they ignore SIGINT, and what they start would do so too.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
 
 
 def statuses(folder: Path) -> list[str]:
@@ -166,7 +151,8 @@ def wait_for(condition, seconds: float = 60) -> None:
     raise TimeoutError
 
 
-KILLED_GRID = (*GRID, "replicates=3", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "tracking.replicates=table")
+TABLES = (*GRID, "replicates=3", "tracking.replicates=table")
+KILLED_GRID = (*TABLES, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 
 
 @pytest.fixture(scope="module")
@@ -174,25 +160,26 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, pd.DataF
     """(table, replicates, seconds) of the sweep that the others are cut off from."""
     folder = tmp_path_factory.mktemp("undisturbed")
     begin = time.monotonic()
-    done = command(folder, *KILLED_GRID)
+    done = command(folder, *KILLED_GRID, database=False)
     assert done.returncode == 0, done.stderr
     return done.stdout, replicates(folder), time.monotonic() - begin
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("number", range(20))
 def test_killed_at_any_moment_it_ends_with_the_same_table(
     number: int, undisturbed: tuple[str, pd.DataFrame, float], tmp_path: Path
 ):
     table, frame, seconds = undisturbed
     chance = random.Random(number)
-    process = start(tmp_path, *KILLED_GRID, output=subprocess.DEVNULL)  # orphans would keep a pipe open
-    time.sleep(chance.uniform(0.2, 1.0) * seconds)
+    process = launch(tmp_path, *KILLED_GRID, database=False)
+    time.sleep(chance.uniform(0.0, 1.0) * seconds)
     family = [process.pid, *(child.pid for child in children_of(process.pid))]
     # The parent alone, one of its workers, or all of them.
     for pid in chance.choice([family[:1], family[-1:], family]):
         with_kill(pid)
     process.wait(timeout=120)
-    done = command(tmp_path, *KILLED_GRID)
+    done = command(tmp_path, *TABLES)
     assert done.returncode == 0, done.stderr
     assert done.stdout == table
     again = replicates(tmp_path)
@@ -233,7 +220,7 @@ def test_several_sweeps_at_once_on_a_database_that_does_not_exist(tmp_path: Path
     grids = [
         ("-m", *SMALL, "replicates=3", f"init={init}", "sgd.batch_size=10,50") for init in ("unit", "half", "zeros")
     ]
-    processes = [start(tmp_path, *grid) for grid in grids]
+    processes = [launch(tmp_path, *grid, database=False) for grid in grids]
     for process in processes:
         _, said = process.communicate(timeout=300)
         assert process.returncode == 0, said
@@ -241,6 +228,7 @@ def test_several_sweeps_at_once_on_a_database_that_does_not_exist(tmp_path: Path
     assert len(replicates(tmp_path)) == 18
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("workers", [4, 8])
 def test_many_workers_on_one_file_lose_nothing(workers: int, tmp_path: Path):
     grid = ("-m", *SMALL, "replicates=4", "init=unit,half", "sgd.batch_size=10,50,100,200")
@@ -255,14 +243,12 @@ def test_many_workers_on_one_file_lose_nothing(workers: int, tmp_path: Path):
 
 
 def test_a_locked_file_is_waited_for(tmp_path: Path):
-    cell = (*SMALL[:2], "sgd.epochs=200", "replicates=4")
-    process = start(tmp_path, *cell)
+    cell = (*SMALL[:2], "sgd.epochs=200", "sgd.orders=1", "replicates=4")
+    process = launch(tmp_path, *cell)
     wait_for(lambda: statuses(tmp_path) == ["RUNNING"])
-    assert process.stderr is not None
     with closing(sqlite3.connect(tmp_path / "mlflow.db", timeout=60)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
-        while "again in" not in (line := process.stderr.readline()):
-            assert line, "it did not wait"
+        wait_for(lambda: "again in" in process.stderr)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert len(replicates(tmp_path)) == 4

@@ -22,9 +22,10 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from initodds.tracking import loading
 from initodds.tracking import store as store_module
-from tests.conftest import command, free_port, wait_for_server
+from tests.conftest import free_port, wait_for_server
+from tests.processes import command
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.soak]
 
 Found = TypeVar("Found")
 

@@ -9,6 +9,7 @@ from initodds.tracking import cell_runs, records
 from initodds.tracking import store as store_module
 from initodds.vocabulary import OUTCOMES, InputError
 from tests.conftest import settings_of
+from tests.processes import empty_database
 
 CHOICES = {"data": "digits", "network": "classic", "init": "symmetric", "engine": "stacked", "hydra/launcher": "basic"}
 
@@ -16,6 +17,7 @@ CHOICES = {"data": "digits", "network": "classic", "init": "symmetric", "engine"
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> store_module.Store:
     monkeypatch.chdir(tmp_path)
+    Path("runs.db").write_bytes(empty_database())
     return store_module.connect("sqlite:///runs.db", "test")
 
 

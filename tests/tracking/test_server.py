@@ -17,7 +17,10 @@ from initodds import analysis
 from initodds.tracking import loading, unsent
 from initodds.tracking import store as store_module
 from initodds.vocabulary import InputError
-from tests.conftest import command, free_port, wait_for_server
+from tests.conftest import free_port, wait_for_server
+from tests.processes import command
+
+pytestmark = pytest.mark.soak
 
 GRID = ("-m", "data=digits", "network.hidden=[6]", "sgd.epochs=2", "replicates=3", "init=unit,half", "tracking=server")
 
@@ -109,6 +112,7 @@ def test_a_server_that_goes_away_loses_nothing(database: str, tmp_path: Path):
         "data=digits",
         "network.hidden=[6]",
         "sgd.epochs=300",
+        "sgd.orders=1",
         "replicates=4",
         "tracking.experiment=away",
         "tracking=server",

@@ -6,12 +6,16 @@ from scipy.special import expit
 from sklearn.metrics import accuracy_score, recall_score
 
 from initodds.datasets import Split
+from initodds.datasets.tasks import Classification
 from initodds.engines.stacked import Stacked
 from initodds.networks.network import Network, Stack
-from initodds.training import loop
-from tests.conftest import random_layers
+from initodds.training import evaluation, loop
+from initodds.training.evaluation import evaluate
+from initodds.training.history import Checkpoint, History, gather
+from tests.conftest import problem_of, random_layers
 
 NETWORK = Network((6, 4, 3))
+TASK = Classification(classes=3, outputs=3)
 
 
 def example_split(examples: int, rng: np.random.Generator) -> Split:
@@ -20,7 +24,22 @@ def example_split(examples: int, rng: np.random.Generator) -> Split:
 
 @given(examples=st.integers(1, 50), batch_size=st.integers(1, 50), epochs=st.integers(1, 3))
 def test_each_epoch_takes_every_example_once(examples: int, batch_size: int, epochs: int):
-    batches = list(loop.mini_batches(examples, batch_size, epochs, np.random.default_rng(0)))
+    batches: list[np.ndarray] = []
+
+    class Recorder:
+        overflows = np.zeros(1)
+
+        def steps(self, rows: np.ndarray, factors: np.ndarray | None = None) -> None:
+            batches.extend(rows)
+
+        def stack(self) -> Stack:
+            return Stack(Network((1, 1)), [[(np.zeros((1, 1)), np.zeros(1))]], np.float64)
+
+    seen = Checkpoint(*np.zeros((6, 1)))
+    order = np.random.default_rng(0)
+    loop.train(
+        Recorder(), examples, lambda stack: seen, batch_size=batch_size, epochs=epochs, checkpoints=3, order=order
+    )
     assert (
         all(len(rows) == batch_size or (len(rows) == examples % batch_size) for rows in batches)
         or batch_size > examples
@@ -30,36 +49,36 @@ def test_each_epoch_takes_every_example_once(examples: int, batch_size: int, epo
 
 
 def test_checkpoints_are_log_spaced_in_the_first_epoch_and_then_one_an_epoch():
-    assert sorted(loop.checkpoint_steps(1000, 3, 4)) == [0, 1, 10, 100, 1000, 2000, 3000]
-    assert sorted(loop.checkpoint_steps(5, 2, 0)) == [0, 5, 10]
-    assert sorted(loop.checkpoint_steps(1, 2, 8)) == [0, 1, 2]
+    assert loop.first_epoch_checkpoints(1000, 4) == [1, 10, 100, 1000]
+    assert loop.first_epoch_checkpoints(5, 0) == [5]
+    assert loop.first_epoch_checkpoints(1, 8) == [1]
 
 
 @pytest.mark.parametrize("rows_at_once", [1000, 7])
 def test_evaluation_equals_scikit_learn_and_plain_formulas(
     rows_at_once: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(loop, "EVALUATION_ROWS", rows_at_once)
+    monkeypatch.setattr(evaluation, "EVALUATION_ROWS", rows_at_once)
     split = example_split(33, rng)
     layers = random_layers(NETWORK, 4, rng, scale=2)
     layers[1][0][0][:, 0] = 100  # one hidden unit of network 1 is saturated on every example
     layers[2][1][1][:] = (50, -50, 0)  # network 2 has its first output pinned high, its second low
-    seen = loop.evaluate(Stack(NETWORK, layers, np.float64), split)
+    seen = evaluate(Stack(NETWORK, layers, np.float64), split, TASK)
     for r, ((w1, b1), (w2, b2)) in enumerate(layers):
         hidden = expit(split.x.astype(float) @ w1 + b1)
         outputs = expit(hidden @ w2 + b2)
         named = outputs.argmax(axis=1)
-        assert seen["accuracy"][r] == pytest.approx(accuracy_score(split.y, named))
+        assert seen.score[r] == pytest.approx(accuracy_score(split.y, named))
         recall = recall_score(split.y, named, average=None, zero_division=0)
-        np.testing.assert_allclose(seen["recall"][r], recall)
+        np.testing.assert_allclose(seen.part_scores[r], recall)
         squared = (outputs - np.eye(3)[split.y]) ** 2
-        assert seen["cost"][r] == pytest.approx(0.5 * squared.sum(axis=1).mean())
+        assert seen.cost[r] == pytest.approx(0.5 * squared.sum(axis=1).mean())
         saturated = (hidden * (1 - hidden) < 0.01).mean(axis=0) >= 0.99
-        assert seen["hidden_saturated"][r] == pytest.approx(saturated.mean())
-        assert seen["outputs_high"][r] == ((outputs > 0.99).mean(axis=0) >= 0.99).sum()
-        assert seen["outputs_low"][r] == ((outputs < 0.01).mean(axis=0) >= 0.99).sum()
-    assert seen["hidden_saturated"][1] >= 0.25
-    assert (seen["outputs_high"][2], seen["outputs_low"][2]) == (1, 1)
+        assert seen.hidden_saturated[r] == pytest.approx(saturated.mean())
+        assert seen.outputs_high[r] == ((outputs > 0.99).mean(axis=0) >= 0.99).sum()
+        assert seen.outputs_low[r] == ((outputs < 0.01).mean(axis=0) >= 0.99).sum()
+    assert seen.hidden_saturated[1] >= 0.25
+    assert (seen.outputs_high[2], seen.outputs_low[2]) == (1, 1)
 
 
 def test_the_history_is_what_one_sees_by_stepping_by_hand(rng: np.random.Generator):
@@ -68,13 +87,13 @@ def test_the_history_is_what_one_sees_by_stepping_by_hand(rng: np.random.Generat
     targets = np.eye(3)[split.y]
 
     def engine() -> Stacked:
-        return Stacked(NETWORK, layers, split.x, targets, 1.0, "mean", np.float64)
+        return Stacked(problem_of(NETWORK, split.x, targets), layers)
 
     epochs_seen = []
     history = loop.train(
         engine(),
         20,
-        test,
+        lambda stack: evaluate(stack, test, TASK),
         batch_size=6,
         epochs=2,
         checkpoints=2,
@@ -83,17 +102,17 @@ def test_the_history_is_what_one_sees_by_stepping_by_hand(rng: np.random.Generat
     )
     by_hand = engine()
     order = np.random.default_rng(8)
-    seen = [loop.evaluate(by_hand.stack(), test)]
+    seen = [evaluate(by_hand.stack(), test, TASK)]
     for epoch in range(2):
         permutation = order.permutation(20)
         for k in range(4):
-            by_hand.step(permutation[6 * k : 6 * k + 6])
+            by_hand.steps(permutation[None, 6 * k : 6 * k + 6])
             if (epoch, k) == (0, 0) or k == 3:
-                seen.append(loop.evaluate(by_hand.stack(), test))
+                seen.append(evaluate(by_hand.stack(), test, TASK))
     assert history.steps.tolist() == [0, 1, 4, 8]
     assert len(epochs_seen) == 2
-    np.testing.assert_array_equal(history.accuracy, [checkpoint["accuracy"] for checkpoint in seen])
-    np.testing.assert_array_equal(history.cost, [checkpoint["cost"] for checkpoint in seen])
+    np.testing.assert_array_equal(history.score, [checkpoint.score for checkpoint in seen])
+    np.testing.assert_array_equal(history.cost, [checkpoint.cost for checkpoint in seen])
     np.testing.assert_array_equal(history.layers[1][0][0], by_hand.stack().replicate(1)[0][0])
 
 
@@ -101,16 +120,18 @@ def test_gather_puts_replicates_where_they_belong(rng: np.random.Generator):
     split = example_split(12, rng)
     layers = random_layers(NETWORK, 5, rng)
 
-    def trained(members: list[int]) -> loop.History:
-        engine = Stacked(NETWORK, [layers[r] for r in members], split.x, np.eye(3)[split.y], 1.0, "mean", np.float64)
+    def trained(members: list[int]) -> History:
+        engine = Stacked(problem_of(NETWORK, split.x, np.eye(3)[split.y]), [layers[r] for r in members])
         order = np.random.default_rng(0)
-        return loop.train(engine, 12, split, batch_size=5, epochs=1, checkpoints=2, order=order)
+        return loop.train(
+            engine, 12, lambda stack: evaluate(stack, split, TASK), batch_size=5, epochs=1, checkpoints=2, order=order
+        )
 
     members = [[0, 3], [4, 1], [2]]
-    gathered = loop.gather([trained(part) for part in members], members)
+    gathered = gather([trained(part) for part in members], members)
     together = trained([0, 1, 2, 3, 4])
     assert gathered.replicates == 5
-    for name in ("accuracy", "cost", "recall", "hidden_saturated", "outputs_high", "finite", "overflows"):
+    for name in ("score", "cost", "part_scores", "hidden_saturated", "outputs_high", "finite", "overflows"):
         np.testing.assert_allclose(getattr(gathered, name), getattr(together, name), atol=1e-12)
     for mine, reference in zip(gathered.layers, together.layers, strict=True):
         np.testing.assert_allclose(mine[0][0], reference[0][0], atol=1e-12)

@@ -4,35 +4,36 @@ import numpy as np
 import pytest
 
 from initodds import datasets
-from initodds.cells.cell import draw
 from initodds.datasets import Split
+from initodds.datasets.tasks import Classification
 from initodds.engines.stacked import Stacked
 from initodds.initializers import Uniform
 from initodds.networks.network import Layer, Network
-from initodds.training.loop import mini_batches
 from initodds.verdicts import diagnosis, explanation
 from initodds.verdicts.diagnosis import Diagnosis
+from tests.conftest import drawn, mini_batches, problem_of
 
 DIGITS = datasets.digits()
 NETWORK = Network((64, 8, 10))
+TASK = Classification(classes=10, outputs=10)
 
 
 def fresh(replicate: int = 0, half_width: float = 0.3) -> list[Layer]:
-    return draw(Uniform(-half_width, half_width), NETWORK, 0, replicate)
+    return drawn(Uniform(-half_width, half_width), NETWORK, 0, replicate)
 
 
 @pytest.fixture(scope="module")
 def learned() -> list[Layer]:
     """A network that has learned the digits."""
-    engine = Stacked(NETWORK, [fresh()], DIGITS.train.x, np.eye(10)[DIGITS.train.y], 3.0, "mean", np.dtype(float))
-    for rows in mini_batches(len(DIGITS.train), 10, 60, np.random.default_rng(0)):
-        engine.step(rows)
+    engine = Stacked(problem_of(NETWORK, DIGITS.train.x, np.eye(10)[DIGITS.train.y], 3.0), [fresh()])
+    for rows in mini_batches(len(DIGITS.train), 10, 60, seed=0):
+        engine.steps(rows)
     return engine.stack().replicate(0)
 
 
 def diagnose(layers: list[Layer], train: Split = DIGITS.train, network: Network = NETWORK, **options) -> Diagnosis:
     settings = {"replicates": [0], "converged": np.array([False]), "curved": np.array([True]), "dtype": np.dtype("f4")}
-    return diagnosis.diagnose(network, [layers], [layers], train, **(settings | options))
+    return diagnosis.diagnose(network, TASK, [layers], [layers], train, **(settings | options))
 
 
 def with_biases(layers: list[Layer], layer: int, biases: np.ndarray) -> list[Layer]:
@@ -66,14 +67,14 @@ def test_hidden_units_that_answer_one_to_everything_are_saturated_on_a_plateau()
     assert found.symptoms.gradient_as_trained[0, 0] == 0
     assert 0 < found.symptoms.gradient[0, 0] < 1e-40
     text = explanation.explain(found, 0)
-    assert text.startswith("All 8 hidden units answer 1.000 to nearly every image")
+    assert text.startswith("All 8 hidden units answer 1.000 to nearly every example")
     assert "exactly 0 as it is computed" in text
     assert "flat plateau, not a local minimum" in text
 
 
 def test_one_saturated_hidden_layer_of_two_is_enough():
     network = Network((64, 8, 8, 10))
-    layers = draw(Uniform(-0.3, 0.3), network, 0, 0)
+    layers = drawn(Uniform(-0.3, 0.3), network, 0, 0)
     assert diagnose(with_biases(layers, 1, np.full(8, 60.0)), network=network).cause[0] == "hidden_saturated"
 
 
@@ -90,7 +91,7 @@ def test_one_answer_to_everything_without_saturation():
     layers = [layers[0], (0.01 * layers[1][0], np.eye(10)[7])]
     found = diagnose(layers)
     assert (found.cause[0], found.point[0]) == ("constant_prediction", "not_stationary")
-    assert "nearly every image a 7" in explanation.explain(found, 0)
+    assert "gives nearly every example one answer (class 7)" in explanation.explain(found, 0)
 
 
 def test_a_dead_digit_is_named(learned: list[Layer]):
@@ -99,15 +100,15 @@ def test_a_dead_digit_is_named(learned: list[Layer]):
     dead = with_biases(learned, 1, biases - 50 * np.eye(10)[8])
     found = diagnose(dead)
     assert found.cause[0] == "dead_classes"
-    assert np.flatnonzero(found.symptoms.recall[0] < 0.05).tolist() == [8]
-    assert "hardly ever names 8 (to one of those its output 8 answers 0.000)" in explanation.explain(found, 0)
+    assert np.flatnonzero(found.symptoms.part_scores[0] < 0.05).tolist() == [8]
+    assert "hardly anything of class 8 (to an example of it output 8 answers 0.000)" in explanation.explain(found, 0)
 
 
 def test_a_network_on_its_way_needs_steps():
     targets = np.eye(10)[DIGITS.train.y]
-    engine = Stacked(NETWORK, [fresh()], DIGITS.train.x, targets, 1.0, "mean", np.dtype(float))
-    for rows in mini_batches(len(DIGITS.train), 10, 10, np.random.default_rng(0)):
-        engine.step(rows)
+    engine = Stacked(problem_of(NETWORK, DIGITS.train.x, targets), [fresh()])
+    for rows in mini_batches(len(DIGITS.train), 10, 10, seed=0):
+        engine.steps(rows)
     found = diagnose(engine.stack().replicate(0))
     assert (found.cause[0], found.point[0]) == ("too_few_steps", "not_stationary")
 
@@ -119,7 +120,7 @@ def constant_answer(labels: np.ndarray) -> np.ndarray:
 
 
 def test_a_planted_minimum_is_a_degenerate_minimum():
-    # All images are alike, so that answering the class shares is the best there is: a global minimum.
+    # All examples are alike, so that answering the class shares is the best there is: a global minimum.
     labels = np.repeat(np.arange(10), 5)
     train = Split(np.full((50, 64), 0.5, np.float32), labels)
     layers = with_biases([fresh()[0], (np.zeros((8, 10)), np.zeros(10))], 1, constant_answer(labels))
@@ -164,6 +165,7 @@ def test_growth_is_told_against_the_initial_weights():
     doubled = [(2 * weights, biases) for weights, biases in layers]
     found = diagnosis.diagnose(
         NETWORK,
+        TASK,
         [doubled, doubled],
         [layers, [(0 * weights, biases) for weights, biases in layers]],
         DIGITS.train,
@@ -184,7 +186,7 @@ def test_a_network_is_diagnosed_alike_alone_and_among_others(learned: list[Layer
     options = {"dtype": np.dtype("f4"), "converged": np.zeros(5, bool), "replicates": range(5)}
     curved = np.array([True, True, False, True, True])
     monkeypatch.setattr(diagnosis, "MEMORY", 2.5 * 8 * 4 * 18 * len(DIGITS.train))  # two at a time
-    together = diagnosis.diagnose(NETWORK, networks, networks, DIGITS.train, curved=curved, **options)
+    together = diagnosis.diagnose(NETWORK, TASK, networks, networks, DIGITS.train, curved=curved, **options)
     for at, network in enumerate(networks):
         alone = diagnose(network, curved=curved[[at]])
         assert (alone.cause[0], alone.point[0]) == (together.cause[at], together.point[at])

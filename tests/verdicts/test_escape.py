@@ -49,12 +49,12 @@ def test_the_escape_changes_only_what_it_says(monkeypatch):
     trained = cell.run(settings)
     seen = []
 
-    def train(changed, network, data, layers, orders, stream):
+    def train(changed, subject, layers, orders, stream):
         seen.append((changed.sgd.epochs, changed.sgd.learning_rate, changed.dtype, stream))
         return trained.history
 
     monkeypatch.setattr(cell, "train", train)
-    cell.escape_of(settings, trained, np.arange(3), cell.Silent())
+    cell.escape_of(settings, cell.subject_of(settings), trained, np.arange(3), cell.Silent())
     assert seen == [
         (10, 3.0, "float32", cell.ORDERS_ONWARD),
         (1, 30.0, "float32", cell.ORDERS_ONWARD),

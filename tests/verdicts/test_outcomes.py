@@ -7,13 +7,16 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from initodds.training.loop import History
-from initodds.verdicts.outcomes import Rule, best_constant_cost, chance_level, judge
+from initodds.datasets.tasks import Classification
+from initodds.networks.outputs import output_of
+from initodds.training.history import History
+from initodds.verdicts.outcomes import Rule, judge
 from initodds.vocabulary import OUTCOMES
 
 RULE = Rule(target=0.85)
 LABELS = np.repeat(np.arange(10), 100)
-CHANCE = 0.1 + 3 * math.sqrt(0.1 * 0.9 / 1000)
+TASK = Classification(classes=10, outputs=10)
+CHANCE = 0.129  # of 1,000 with a share of 0.1: P(at most 128) < 0.99865 <= P(at most 129)
 
 
 def history_of(accuracy: list[float], recall: list[float], cost: float = 0.1, finite: bool = True) -> History:
@@ -22,9 +25,9 @@ def history_of(accuracy: list[float], recall: list[float], cost: float = 0.1, fi
     zeros = np.zeros((count, 1))
     return History(
         steps=np.arange(count) * 10,
-        accuracy=np.array(accuracy)[:, None],
+        score=np.array(accuracy)[:, None],
         cost=np.full((count, 1), cost),
-        recall=np.tile(recall, (count, 1, 1)),
+        part_scores=np.tile(recall, (count, 1, 1)),
         hidden_saturated=zeros,
         outputs_high=zeros,
         outputs_low=zeros,
@@ -35,7 +38,7 @@ def history_of(accuracy: list[float], recall: list[float], cost: float = 0.1, fi
 
 
 def outcome_of(*arguments, **keywords) -> str:
-    return str(judge(history_of(*arguments, **keywords), LABELS, RULE).outcome[0])
+    return str(judge(history_of(*arguments, **keywords), CHANCE, RULE).outcome[0])
 
 
 ALIVE, DEAD = [0.9] * 10, [0.9] * 9 + [0.049]
@@ -69,23 +72,39 @@ def test_each_border(history: tuple, outcome: str):
     st.sampled_from([0.1, math.nan]),
 )
 def test_every_history_has_exactly_one_outcome(accuracy: list[float], recall: list[float], cost: float):
-    judgement = judge(history_of(accuracy, recall, cost), LABELS, RULE)
+    judgement = judge(history_of(accuracy, recall, cost), CHANCE, RULE)
     assert judgement.outcome[0] in OUTCOMES
-    assert judgement.dead_classes[0] == sum(share < 0.05 for share in recall)
+    assert judgement.dead_parts[0] == sum(share < 0.05 for share in recall)
 
 
 def test_steps_to_target_is_the_first_checkpoint_that_reached_it():
-    assert judge(history_of([0.1, 0.85, 0.2, 0.9], ALIVE), LABELS, RULE).steps_to_target[0] == 10
-    assert np.isnan(judge(history_of([0.1, 0.84], ALIVE), LABELS, RULE).steps_to_target[0])
+    assert judge(history_of([0.1, 0.85, 0.2, 0.9], ALIVE), CHANCE, RULE).steps_to_target[0] == 10
+    assert np.isnan(judge(history_of([0.1, 0.84], ALIVE), CHANCE, RULE).steps_to_target[0])
 
 
 def test_chance_is_seldom_exceeded_by_a_network_that_knows_nothing(rng: np.random.Generator):
     # A network that names classes at random is right in a binomial number of cases; three standard errors are exceeded
     # in 0.13 % of cases if it were normal.
     accuracy = rng.binomial(1000, 0.1, size=100_000) / 1000
-    assert 0.0005 < (accuracy > chance_level(LABELS, 3)).mean() < 0.003
-    assert chance_level(LABELS, 3) == pytest.approx(CHANCE)
-    assert chance_level(np.array([0, 1, 1, 1]), 0) == 0.75
+    assert 0.0005 < (accuracy > TASK.chance_level(LABELS, 3)).mean() < 0.0016
+    assert TASK.chance_level(LABELS, 3) == pytest.approx(CHANCE)
+    assert Classification(classes=2, outputs=1).chance_level(np.array([0, 1, 1, 1]), 0) == 0.75
+
+
+@pytest.mark.parametrize("examples", [4, 8])
+def test_a_perfect_network_is_never_stuck_however_few_the_examples(examples: int):
+    # The normal approximation of what a constant answer scores passes 1 for fewer than ten.
+    few = Classification(classes=2, outputs=1)
+    chance = few.chance_level(np.arange(examples) % 2, 3)
+    rule = Rule(target=1.0)
+    assert chance <= 1
+    assert judge(history_of([0.5, 1.0], [1.0, 1.0]), chance, rule).outcome[0] == "converged"
+    assert judge(history_of([0.5, 0.5], [1.0, 0.0]), chance, rule).outcome[0] == "stuck"
+
+
+def test_where_every_example_is_a_part_one_that_is_wrong_is_lacking():
+    rule = Rule(target=1.0, every_example=True)
+    assert judge(history_of([0.5, 0.75], [1.0, 0.5]), 0.5, rule).outcome[0] == "partial"
 
 
 @pytest.mark.parametrize("cost", ["quadratic", "cross_entropy"])
@@ -100,8 +119,8 @@ def test_no_constant_is_better_than_the_best_constant(cost: str, rng: np.random.
         return -(targets * np.log(a) + (1 - targets) * np.log1p(-a)).sum(axis=1).mean()
 
     least = minimize(mean_cost, np.zeros(4), method="BFGS").fun
-    assert best_constant_cost(labels, cost) == pytest.approx(least, rel=1e-6)
+    assert output_of("logistic", cost).best_constant_cost(targets) == pytest.approx(least, rel=1e-6)
 
 
 def test_ten_equal_classes_cost_0_45():
-    assert best_constant_cost(LABELS, "quadratic") == pytest.approx(0.45)
+    assert output_of("logistic", "quadratic").best_constant_cost(TASK.targets(LABELS)) == pytest.approx(0.45)

@@ -6,7 +6,6 @@ what is accepted. `initializer`, `engine` and `dataset` make what the settings n
 
 import re
 from dataclasses import fields, is_dataclass
-from functools import lru_cache
 from inspect import isclass, isfunction
 from itertools import pairwise
 from pathlib import Path
@@ -293,18 +292,12 @@ def dataset(settings: Settings) -> Dataset:
         target = f"data.load._target_={settings.data.load['_target_']}"
         raise InputError(f"{target}: gives a {type(loaded).__name__}, and no initodds.datasets.Dataset")
     how = settings.data.model_dump(include={"invert", "standardize", "scale", "scale_targets", "autoencode"})
-    data = _prepared(loaded, **how)
+    data = datasets.prepare(loaded, **how)
     if settings.sgd.batch_size > len(data.train):
         accepted = f"a whole number from 1 to {len(data.train)}, the training examples of {data.name}"
         raise InputError(f"sgd.batch_size={settings.sgd.batch_size}: {accepted}")
     _require_room(settings, data.features, data.outputs)
     return data
-
-
-@lru_cache(maxsize=2)
-def _prepared(loaded: Dataset, **how: Any) -> Dataset:
-    """The data set prepared; kept, since a cell is planned, checked and run on it."""
-    return datasets.prepare(loaded, **how)
 
 
 def _require_room(settings: Settings, features: int, outputs: int) -> None:

@@ -6,7 +6,6 @@ layer gets to see of the data, is a `PlacedInitializer`. `draw_network` draws al
 """
 
 from initodds.initializers.composition import PerLayer, WithBias
-from initodds.initializers.gains import GAINS, gain_of
 from initodds.initializers.places import (
     Initializer,
     Layer,
@@ -31,7 +30,6 @@ from initodds.initializers.rules import (
 )
 
 __all__ = [
-    "GAINS",
     "Centred",
     "Constant",
     "Initializer",
@@ -52,5 +50,4 @@ __all__ = [
     "WithBias",
     "Zeros",
     "draw_network",
-    "gain_of",
 ]

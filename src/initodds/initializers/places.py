@@ -17,7 +17,8 @@ Layer = tuple[Array, Array]
 class Units:
     """The units that a layer ends in.
 
-    activation: its name.  gain: of the activation, as `gain_of` has it.
+    activation: its name.  gain: of the activation, the factor by which it wants the deviation of its
+        weights larger than a linear layer does.
     function: the activation itself, of pre-activations (examples, fan_out) to the same shape.
     """
 

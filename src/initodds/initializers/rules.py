@@ -29,6 +29,8 @@ class Uniform:
 
     def __post_init__(self) -> None:
         require_finite(low=self.low, high=self.high)
+        if not math.isfinite(self.high - self.low):
+            raise InputError(f"low={self.low}, high={self.high}: their distance must be a finite number")
         if self.low > self.high:
             raise InputError(f"low={self.low}, high={self.high}: low must not be over high")
 
@@ -94,7 +96,7 @@ class VarianceScaling(Placed):
     `fan` is fan_in, or the average of fan_in and fan_out. LeCun et al. (1998), "Efficient BackProp": gain 1, fan_in.
     Glorot and Bengio (2010), also called Xavier: gain 1, average. He et al. (2015): gain 2, fan_in.
     Nielsen, "Neural Networks and Deep Learning", chapter 3: gain 1, fan_in, bias_std 1.
-    gain auto is the square of the gain of the layer's own activation, see `gain_of`.
+    gain auto is the square of the gain of the layer's own activation, see `Units`.
     truncated_normal is cut off at two standard deviations of the normal law before the cut, and has the variance after
     it, as in Keras' and JAX's variance_scaling.
 
@@ -162,7 +164,7 @@ class Orthogonal(Placed):
     """Weights gain * Q, where the columns of Q (its rows, if there are fewer) are orthonormal, and Q is uniform among
     such matrices (Saxe et al. 2014, "Exact solutions to the nonlinear dynamics of learning"); biases 0.
 
-    gain auto is the gain of the layer's own activation, see `gain_of`. Raises InputError where gain is negative or not
+    gain auto is the gain of the layer's own activation, see `Units`. Raises InputError where gain is negative or not
     finite.
 
     >>> weights, _ = Orthogonal(2.0)(np.random.default_rng(0), 5, 3)

@@ -23,8 +23,9 @@ FLAT_SLOPE = 0.04
 class Activation:
     """A function f of a unit's pre-activation z, applied to each element of an array of any shape.
 
-    gain: by which a layer's weights of variance 1 / fan_in are to be scaled for signals to keep their size, as
-        PyTorch's `calculate_gain` has it where it has the function.
+    gain: by which the standard deviation of a layer's weights is to be larger than a linear layer's, as PyTorch's
+        `calculate_gain` has it; for a function that it does not have, as He et al. (2015) derive ReLU's:
+        1 / sqrt(E f(z)^2) for z of the law N(0, 1), so that the next layer's z have the same mean square.
     steepest: the largest slope.  bounded: (least, greatest) value, infinite where there is none.
     flat_word: what a unit is where it is flat: "saturated", or "dead" where it then answers nothing.
     needs_pre_activation: whether `times_slope` reads z; where it does not, no array is kept for it.
@@ -248,6 +249,7 @@ class Elu(Activation):
     """z where it is over 0, else e^z - 1 (Clevert et al. 2016)."""
 
     name = "elu"
+    gain = 1.2451983007007066
     bounded = (-1.0, math.inf)
     ends = (-1.0, None)
     needs_pre_activation = False
@@ -286,13 +288,10 @@ class Selu(Elu):
 
 
 class Gelu(Activation):
-    """z times the normal distribution function of z (Hendrycks and Gimpel 2016), in its exact form.
-
-    No gain is published; sqrt(2), ReLU's, is taken, whose shape it has.
-    """
+    """z times the normal distribution function of z (Hendrycks and Gimpel 2016), in its exact form."""
 
     name = "gelu"
-    gain = math.sqrt(2)
+    gain = 1.5335304411955353
     steepest = 1.1289
     bounded = (-0.16997, math.inf)
     ends = (0.0, None)
@@ -309,13 +308,10 @@ class Gelu(Activation):
 
 
 class Silu(Activation):
-    """z / (1 + e^-z), also called swish (Ramachandran et al. 2017).
-
-    No gain is published; sqrt(2), ReLU's, is taken, whose shape it has.
-    """
+    """z / (1 + e^-z), also called swish (Ramachandran et al. 2017)."""
 
     name = "silu"
-    gain = math.sqrt(2)
+    gain = 1.6765324703310907
     steepest = 1.0998
     bounded = (-0.27846, math.inf)
     ends = (0.0, None)
@@ -332,9 +328,10 @@ class Silu(Activation):
 
 
 class Softplus(Activation):
-    """ln(1 + e^z) (Dugas et al. 2001). No gain is published; 1 is taken."""
+    """ln(1 + e^z) (Dugas et al. 2001)."""
 
     name = "softplus"
+    gain = 1.0418668355353016
     bounded = (0.0, math.inf)
     ends = (0.0, None)
     flat_word = "dead"

@@ -12,6 +12,9 @@ from initodds.training.schedules import Schedule
 
 Array = np.ndarray
 
+MOST_LOG_SPACED = 100_000
+"""Log-spaced steps beyond so many fall on the same ones, for any epoch that is ever trained."""
+
 
 def train(
     engine: Engine,
@@ -81,5 +84,5 @@ def first_epoch_checkpoints(steps_per_epoch: int, checkpoints: int) -> list[int]
     >>> first_epoch_checkpoints(400, 4)
     [1, 7, 54, 400]
     """
-    spaced = np.geomspace(1, steps_per_epoch, checkpoints).round().astype(int).tolist() if checkpoints else []
+    spaced: list[int] = np.geomspace(1, steps_per_epoch, min(checkpoints, MOST_LOG_SPACED)).round().astype(int).tolist()
     return sorted({*spaced, steps_per_epoch})
