@@ -17,10 +17,10 @@ lint: .venv/ready ## style and types, as make test and .pre-commit-config.yaml l
 	$(BIN)/mypy
 
 test: lint ## lint, types and tests, in minutes; with INITODDS_DATA set, those on full MNIST too
-	$(BIN)/pytest -n 2 --dist loadscope -p no:benchmark
+	$(BIN)/pytest -n 2 --dist worksteal -p no:benchmark
 
 soak: .venv/ready ## the tests that take long: kills, many workers, servers, the UI in a browser, notebooks
-	$(BIN)/pytest -n 2 -p no:benchmark -m soak
+	$(BIN)/pytest -n 2 --dist worksteal -p no:benchmark -m soak
 
 lock: .venv/ready ## pin requirements.lock anew from pyproject.toml
 	$(BIN)/pip install --quiet uv

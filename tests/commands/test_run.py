@@ -1,5 +1,7 @@
 """The command as a user runs it: a sweep end to end, one cell, and what it says of bad input."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,8 +47,9 @@ def test_a_sweep_from_the_command_to_the_table(launcher: str, tmp_path: Path, mo
     assert {path.name for path in artifacts.iterdir()} == {"rates.csv", "rates.md", "rates.png"}
 
 
-def test_one_cell_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    done = command(tmp_path, *SMALL, "init=unit")
+def test_one_cell_alone_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    program = [sys.executable, "-m", "initodds", *SMALL, "init=unit"]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[2].split()[:4] == ["unit", "10", "3.0", "3"]
     levels = [run.data.tags["level"] for run in runs_in(tmp_path, monkeypatch)]

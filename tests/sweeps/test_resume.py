@@ -242,6 +242,7 @@ def test_many_workers_on_one_file_lose_nothing(workers: int, tmp_path: Path):
     assert sorted(run.info.status for run in runs) == ["FINISHED"] * 32
 
 
+@pytest.mark.soak  # MLflow itself waits for 20 s, twice
 def test_a_locked_file_is_waited_for(tmp_path: Path):
     cell = (*SMALL[:2], "sgd.epochs=200", "sgd.orders=1", "replicates=4")
     process = launch(tmp_path, *cell)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,20 +39,21 @@ def database() -> Iterator[str]:
     if initdb is None or server is None:
         pytest.skip("PostgreSQL is not installed")
     with tempfile.TemporaryDirectory(prefix="initodds-postgresql-") as folder:
-        as_user = []
+        as_user: dict[str, Any] = {"cwd": folder}
         if os.geteuid() == 0:  # PostgreSQL does not run as root
             shutil.chown(folder, "postgres")
-            as_user = ["runuser", "-u", "postgres", "--"]
+            as_user |= {"user": "postgres", "group": "postgres", "extra_groups": []}
         data, port = f"{folder}/data", free_port()
-        subprocess.run([*as_user, initdb, "-D", data, "-A", "trust", "-U", "postgres"], check=True, capture_output=True)
+        making = [initdb, "-D", data, "-A", "trust", "-U", "postgres"]
+        subprocess.run(making, check=True, capture_output=True, **as_user)
         options = ["-D", data, "-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
         with open(f"{folder}/log", "w+") as log:
-            process = subprocess.Popen([*as_user, server, *options], stderr=log)
+            process = subprocess.Popen([server, *options], stderr=log, **as_user)
             while "ready to accept connections" not in Path(log.name).read_text():
                 assert process.poll() is None, Path(log.name).read_text()
                 time.sleep(0.1)
             yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # at SIGTERM it would wait for its clients to go
             process.wait(timeout=30)
 
 
@@ -78,7 +80,7 @@ def server(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def test_a_sweep_to_a_server_and_back(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    done = command(tmp_path, *GRID, "hydra/launcher=joblib", MLFLOW_TRACKING_URI=server)
+    done = command(tmp_path, *GRID, "hydra/launcher=joblib", database=False, MLFLOW_TRACKING_URI=server)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "mlflow.db").exists()
     assert not (tmp_path / "mlruns").exists()
@@ -88,20 +90,20 @@ def test_a_sweep_to_a_server_and_back(server: str, tmp_path: Path, monkeypatch: 
     assert (frame["run_id"] != "").all()
     curves = analysis.load_curves(server, sweep="latest")
     assert set(curves["cell"]) == set(frame["cell"])
-    again = command(tmp_path, *GRID, MLFLOW_TRACKING_URI=server)
+    again = command(tmp_path, *GRID, database=False, MLFLOW_TRACKING_URI=server)
     assert again.stdout == done.stdout
     assert "2 of 2 cells need not be run" in again.stderr
 
 
 def test_a_local_sweep_and_a_servers_are_the_same(server: str, tmp_path: Path):
     here = command(tmp_path, *GRID, "tracking=sqlite")
-    there = command(tmp_path, *GRID, MLFLOW_TRACKING_URI=server)
+    there = command(tmp_path, *GRID, database=False, MLFLOW_TRACKING_URI=server)
     assert here.returncode == there.returncode == 0
     assert here.stdout == there.stdout
 
 
 def test_a_server_that_is_not_there_is_one_line(tmp_path: Path):
-    done = command(tmp_path, *GRID, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{free_port()}")
+    done = command(tmp_path, *GRID, database=False, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{free_port()}")
     assert done.returncode != 0
     (line,) = done.stderr.splitlines()
     assert line.startswith("initodds: tracking.uri=http://127.0.0.1:")
@@ -132,7 +134,7 @@ def test_a_server_that_goes_away_loses_nothing(database: str, tmp_path: Path):
     assert "Traceback" not in said
     assert len(list((tmp_path / unsent.FOLDER).glob("*.pickle"))) == 1
     with serving(database, tmp_path, port) as address:
-        again = command(tmp_path, *cell, MLFLOW_TRACKING_URI=address)
+        again = command(tmp_path, *cell, database=False, MLFLOW_TRACKING_URI=address)
         assert again.returncode == 0, again.stderr
         assert "which was kept on disk, is written" in again.stderr
         assert not list((tmp_path / unsent.FOLDER).glob("*.pickle"))
