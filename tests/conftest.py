@@ -2,9 +2,12 @@
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
+import tarfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +17,11 @@ from hydra import compose, initialize_config_dir
 
 import initodds  # noqa: F401  settles BLAS before NumPy loads
 from initodds.cells import config
+from initodds.cells.cell import Cell
 from initodds.cells.config import Settings
 from initodds.networks.network import Layer, Network
+from initodds.tracking import records
+from initodds.tracking.records import Record
 
 
 @pytest.fixture(scope="session")
@@ -32,10 +38,39 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20)
 
 
+STORES = Path(__file__).parent / "stores"
+
+
+@pytest.fixture
+def old_store(tmp_path: Path) -> Path:
+    """A folder with the store that version 0.1.0 has written, see stores/README.md."""
+    folder = tmp_path / "old"
+    with tarfile.open(STORES / "0.1.0.tar.xz") as archive:
+        archive.extractall(folder, filter="data")
+    with closing(sqlite3.connect(folder / "mlflow.db")) as connection:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            connection.execute(f"UPDATE {table} SET {column} = replace({column}, '/store/', '{folder}/')")
+        connection.commit()
+    return folder
+
+
 def settings_of(*overrides: str) -> Settings:
     """The settings that the command would have with these overrides."""
     with initialize_config_dir(str(config.directory()), version_base="1.3"):
         return config.read(compose("config", list(overrides)))
+
+
+def record_of(
+    trained: Cell,
+    settings: Settings,
+    choices: dict[str, str],
+    name: str = "cell",
+    parent: str | None = None,
+    tags: dict[str, str] | None = None,
+) -> Record:
+    """The record of a cell that was trained with these settings and options of config groups."""
+    params = records.parameters(settings, choices)
+    return records.record_of(trained, settings, params, name, parent, tags or {})
 
 
 def random_layers(network: Network, replicates: int, rng: np.random.Generator, scale: float = 1.0) -> list[list[Layer]]:
@@ -47,7 +82,9 @@ def random_layers(network: Network, replicates: int, rng: np.random.Generator, s
 
 
 def command(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `initodds` with these arguments in a folder."""
+    """Run `initodds` with these arguments in a folder; a PYTHONPATH comes before the one that there is."""
+    if "PYTHONPATH" in environment:
+        environment["PYTHONPATH"] += os.pathsep + os.environ.get("PYTHONPATH", "")
     return subprocess.run(
         [sys.executable, "-m", "initodds", *arguments],
         cwd=folder,

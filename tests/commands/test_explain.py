@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from initodds.tracking import cell_runs, loading
+from initodds.tracking import loading, reading, records
 from initodds.tracking import store as store_module
 from tests.conftest import command
 
@@ -64,7 +64,7 @@ def test_a_cell_is_explained_whole_and_says_it_in_its_description(folder: Path):
 def test_stored_weights_are_the_trained_ones_of_those_that_failed(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(folder)
     store = loading.open_store(None, None)
-    arrays = cell_runs.read_arrays(store, cell_of(folder, "uniform"), cell_runs.WEIGHTS)
+    arrays = reading.read_arrays(store, cell_of(folder, "uniform"), records.WEIGHTS)
     assert arrays["replicates"].tolist() == [0, 1, 2]
     assert {name: array.shape for name, array in arrays.items()} == {
         "replicates": (3,),

@@ -1,5 +1,6 @@
 """Sweeps that are started again, grow, are cut off at any moment, run beside each other, or lose their store."""
 
+import errno
 import os
 import random
 import signal
@@ -16,10 +17,10 @@ import psutil
 import pytest
 
 from initodds import analysis
-from initodds.tracking import cell_runs, loading
+from initodds.tracking import loading
 from initodds.tracking import store as store_module
 from initodds.vocabulary import InputError
-from tests.conftest import command, settings_of
+from tests.conftest import command
 
 SMALL = ("data=digits", "network.hidden=[6]", "sgd.epochs=2")
 GRID = ("-m", *SMALL, "init=unit,half", "sgd.batch_size=10,100")
@@ -85,18 +86,6 @@ def test_done_again_on_request_and_counted_once(tmp_path: Path, monkeypatch: pyt
     assert command(tmp_path, *SMALL, "replicates=2", "tracking.rerun=true").returncode == 0
     assert len(started(tmp_path, monkeypatch)) == 2
     assert len(replicates(tmp_path)) == 2
-
-
-def test_what_does_not_change_a_result_does_not_make_another_cell():
-    def mark(*overrides: str) -> str:
-        return cell_runs.fingerprint(settings_of(*SMALL, *overrides), "data")
-
-    same = mark()
-    assert mark("tracking.uri=sqlite:///other.db", "replicates=7", "tracking.job=3", "+hydra.job.name=x") == same
-    assert mark("data=mnist") == mark("data=mnist", "data.root=/elsewhere") != same
-    assert cell_runs.fingerprint(settings_of(*SMALL), "other data") != same
-    for change in ("seed=1", "init.low=-0.4", "sgd.learning_rate=3.5", "dtype=float64", "outcome.target=0.8"):
-        assert mark(change) != same
 
 
 def test_a_cell_that_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -270,7 +259,7 @@ def test_a_locked_file_is_waited_for(tmp_path: Path):
 
 def test_a_store_that_comes_back_in_time_is_written(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    failures = iter([OSError("away"), InputError("still away")])
+    failures = iter([OSError("away"), store_module.StoreError("still away")])
 
     def action() -> str:
         for failure in failures:
@@ -280,3 +269,16 @@ def test_a_store_that_comes_back_in_time_is_written(monkeypatch: pytest.MonkeyPa
     assert store_module.patiently(action, 60) == "written"
     with pytest.raises(OSError, match="for good"):
         store_module.patiently(lambda: (_ for _ in ()).throw(OSError("for good")), 0.0)
+
+
+@pytest.mark.parametrize("error", [InputError("no such thing"), OSError(errno.EROFS, "read-only")])
+def test_what_no_waiting_would_mend_is_not_waited_for(error: Exception):
+    tried = []
+
+    def action() -> None:
+        tried.append(error)
+        raise error
+
+    with pytest.raises(type(error)):
+        store_module.patiently(action, 60)
+    assert tried == [error]

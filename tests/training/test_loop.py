@@ -102,9 +102,7 @@ def test_gather_puts_replicates_where_they_belong(rng: np.random.Generator):
     layers = random_layers(NETWORK, 5, rng)
 
     def trained(members: list[int]) -> loop.History:
-        engine = Stacked(
-            NETWORK, [layers[r] for r in members], split.x, np.eye(3)[split.y], 1.0, "mean", np.float64
-        )
+        engine = Stacked(NETWORK, [layers[r] for r in members], split.x, np.eye(3)[split.y], 1.0, "mean", np.float64)
         order = np.random.default_rng(0)
         return loop.train(engine, 12, split, batch_size=5, epochs=1, checkpoints=2, order=order)
 

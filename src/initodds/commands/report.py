@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--experiment", default=loading.DEFAULT_EXPERIMENT, help="default: %(default)s")
     options = parser.parse_args()
     try:
-        store = loading.open_store(options.uri, options.experiment)
+        store = loading.open_store(options.uri, options.experiment, "--uri")
         sweep = loading.find_sweep(store, options.sweep)
         frame = loading.load_replicates(options.uri, options.experiment, sweep)
         curves = loading.load_curves(options.uri, options.experiment, sweep)

@@ -1,14 +1,34 @@
-"""A trained cell as tidy frames: what is kept of it, whatever it is kept in."""
+"""A trained cell as a record: all that is kept of it, as plain data and words, whatever it is kept in.
+
+A record is written to MLflow by `initodds.tracking.writing`, or to disk, where the store fails, by
+`initodds.tracking.unsent`. Loads none of what trains a cell, so that what reads the frames need not.
+"""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from initodds.cells.cell import Cell
-from initodds.verdicts.diagnosis import Diagnosis
-from initodds.verdicts.explanation import explain
+from initodds.tracking import stored_settings
+from initodds.verdicts import outcomes
+
+if TYPE_CHECKING:
+    from initodds.cells.cell import Cell
+    from initodds.cells.config import Settings
+    from initodds.verdicts.diagnosis import Diagnosis
+
+Array = np.ndarray
+
+REPLICATES, HISTORY, WEIGHTS = "replicates.parquet", "history.npz", "weights.npz"
+"""The artifacts of a cell's run, beside `stored_settings.NAME`."""
+
+DIAGNOSIS = "diagnosis"
+"""The tag of a cell's run with the settings of that group, as JSON."""
+
+GROUPS = ("data", "network", "init", "engine")
+"""The config groups whose options are names in a table."""
 
 CURVES = ("accuracy", "cost", "hidden_saturated")
 """The arrays of a `History` that are kept of each replicate at every checkpoint."""
@@ -20,7 +40,80 @@ WORDS = ("outcome", "cause", "point", "explanation")
 """The columns of `replicates_frame` that are text; the others are numbers."""
 
 
-def replicates_frame(cell: Cell) -> pd.DataFrame:
+@dataclass(frozen=True, eq=False)
+class Record:
+    """All that is kept of a trained cell: numbers, text, arrays of numbers, and frames of these.
+
+    name, parent, tags: of its run; the parent is the run id of its sweep, or None.
+    params, metrics, description: of its run too. Each replicate's run has the params as well.
+    settings: the content of settings.json.  each_a_run: whether each replicate gets a run of its own.
+    replicates: its `replicates_frame`.  history: the arrays of history.npz, `CHECKPOINTS` and replicates.
+    weights: the arrays of weights.npz, see `weights_arrays`; none where none are kept.
+    """
+
+    name: str
+    parent: str | None
+    tags: dict[str, str]
+    params: dict[str, str]
+    metrics: dict[str, float]
+    description: str
+    settings: str
+    each_a_run: bool
+    replicates: pd.DataFrame
+    history: dict[str, Array]
+    weights: dict[str, Array]
+
+    @property
+    def title(self) -> str:
+        """The settings that the figure of its curves is headed with."""
+        keys = ("init", "sgd.batch_size", "sgd.learning_rate")
+        return ", ".join(f"{key} {self.params[key]}" for key in keys if key in self.params)
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """Its `checkpoints_frame`, with each replicate's outcome."""
+        curves = checkpoints_frame(self.history, self.history["replicates"])
+        return curves.merge(self.replicates[["replicate", "outcome"]], on="replicate")
+
+
+def record_of(
+    cell: "Cell", settings: "Settings", params: Mapping[str, str], name: str, parent: str | None, tags: dict[str, str]
+) -> Record:
+    """The record of a cell that was trained with these settings; the rest as `Record` has it."""
+    from initodds.tracking import page
+
+    stored = stored_settings.stored_settings(settings, cell.data.sha256)
+    frame = replicates_frame(cell)
+    kept = np.flatnonzero(outcomes.among(cell.judgement.outcome, settings.diagnosis.keep_weights))
+    return Record(
+        name=name,
+        parent=parent,
+        tags=tags,
+        params={**params, "first": str(cell.replicates[0])},
+        metrics=page.metrics(cell, frame),
+        description=page.description(cell, frame),
+        settings=stored_settings.to_text(stored),
+        each_a_run=settings.tracking.replicates == "runs",
+        replicates=frame,
+        history={"replicates": cell.replicates, **{name: getattr(cell.history, name) for name in CHECKPOINTS}},
+        weights=weights_arrays(cell, kept) if len(kept) else {},
+    )
+
+
+def parameters(settings: "Settings", choices: Mapping[str, str]) -> dict[str, str]:
+    """The settings that can change a result, flat, as text, by the keys that the command line has for them.
+
+    `choices` has the option that was chosen of each config group; paths, the diagnosis and the tracking are left out.
+    The init's class is there, since a user's own may stand in the place of the option's.
+    """
+    groups = {name: choices[name] for name in GROUPS if name in choices}
+    left_out: Any = {"tracking": True, "diagnosis": True, "data": {"load", "root"}}
+    leaves = pd.json_normalize(settings.model_dump(exclude=left_out)).iloc[0]
+    flat = {**groups, **{key: value for key, value in leaves.items() if key != "engine._target_"}}
+    return {str(key): str(value) for key, value in flat.items()}
+
+
+def replicates_frame(cell: "Cell") -> pd.DataFrame:
     """One row a replicate: replicate, order, `WORDS`, and the numbers it ended with.
 
     cause, point and explanation are "" where a replicate was not diagnosed, its numbers are NaN there; steps_to_target
@@ -48,9 +141,11 @@ def replicates_frame(cell: Cell) -> pd.DataFrame:
     return frame.fillna({"cause": "", "point": "", "explanation": ""})
 
 
-def diagnosis_frame(diagnosis: Diagnosis, escaped: Mapping[str, np.ndarray]) -> pd.DataFrame:
+def diagnosis_frame(diagnosis: "Diagnosis", escaped: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """One row a diagnosed replicate: replicate, cause, point, explanation, the numbers of its symptoms and of its
     Hessian's spectrum, and whether it got out, 1 or 0, by each way that was tried."""
+    from initodds.verdicts.explanation import explain
+
     symptoms, spectrum = diagnosis.symptoms, diagnosis.spectrum
     return pd.DataFrame(
         {
@@ -81,7 +176,7 @@ def checkpoints_frame(history: Mapping[str, Any], replicates: np.ndarray) -> pd.
     return pd.DataFrame({**numbers, **columns})
 
 
-def weights_arrays(cell: Cell, places: np.ndarray) -> dict[str, np.ndarray]:
+def weights_arrays(cell: "Cell", places: np.ndarray) -> dict[str, np.ndarray]:
     """The weights of the replicates at these places (K,): replicates (K,), and for each layer l, counted from 1,
     weights_l (K, fan_in, fan_out) and biases_l (K, fan_out)."""
     arrays = {"replicates": cell.replicates[places]}
