@@ -70,7 +70,7 @@ def record_of(
 ) -> Record:
     """The record of a cell that was trained with these settings and options of config groups."""
     params = records.parameters(settings, choices)
-    return records.record_of(trained, settings, params, name, parent, tags or {})
+    return records.record_of(trained, settings, records.Heading(name, parent, tags or {}, params))
 
 
 def random_layers(network: Network, replicates: int, rng: np.random.Generator, scale: float = 1.0) -> list[list[Layer]]:

@@ -9,12 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from initodds.cells import cell, config
+from initodds.cells import config
 from initodds.cells.config import Settings
-from initodds.networks.network import Network
-from initodds.tracking import loading, reading, records, stored_settings
+from initodds.tracking import again, loading, reading, records, stored_settings
 from initodds.tracking.store import Store, search
-from initodds.verdicts import diagnosis
 from initodds.verdicts.diagnosis import Diagnosis
 from initodds.verdicts.explanation import explain
 from initodds.vocabulary import InputError
@@ -53,22 +51,17 @@ def diagnose_run(store: Store, run: Any, data_root: str | None) -> Diagnosis:
     data = config.dataset(settings)
     if data.sha256 != stored.data_sha256:
         raise InputError(f"RUN_ID={cell_id}: the data set {data.name} is not the one that it was trained on any more")
-    network = Network((data.features, *settings.network.hidden, data.classes), settings.network.activation,
-                      settings.network.cost)  # fmt: skip
-    initializer = config.initializer(settings)
     rows = reading.read_replicates(store, cell_id).set_index("replicate").loc[arrays["replicates"]]
-    return diagnosis.diagnose(
-        network,
-        records.layers_of(arrays),
-        [cell.draw(initializer, network, settings.seed, replicate) for replicate in arrays["replicates"]],
-        data.train,
-        replicates=arrays["replicates"],
-        converged=(rows["outcome"] == "converged").to_numpy(),
-        curved=np.ones(len(rows), bool),
-        dtype=np.dtype(settings.dtype),
-        dead_recall=settings.outcome.dead_recall,
-        on_step=lambda stage: print(f"\r{stage:<40}", end="", file=sys.stderr) if sys.stderr.isatty() else None,
+    outcome = rows["outcome"].to_numpy(dtype=str)
+    return again.diagnose(
+        settings, again.network_of(settings, data), data, arrays, outcome, np.ones(len(rows), bool), _show
     )
+
+
+def _show(stage: str) -> None:
+    """Show what is being done, on a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r{stage:<40}", end="", file=sys.stderr)
 
 
 def weights_of(store: Store, cell_id: str, replicate: int | None) -> dict[str, np.ndarray]:

@@ -20,6 +20,7 @@ from initodds.sweeps.progress import Monitor, Report
 from initodds.vocabulary import InputError, one_line
 
 if TYPE_CHECKING:
+    from initodds.tracking.parts import Part
     from initodds.tracking.reading import Asked
     from initodds.tracking.store import Store
 
@@ -100,42 +101,44 @@ def run_cell(settings: Settings) -> tuple["Asked", bool]:
     hydra = HydraConfig.get()
     asked = asked_for(settings, dict(hydra.runtime.choices), cell_name(hydra.overrides.task))
     opened = store.patiently(lambda: store.connect(uri, settings.tracking.experiment), patience)
-    runs = (
-        []
-        if settings.tracking.rerun
-        else store.patiently(lambda: reading.runs_of_cell(opened, asked.fingerprint), patience)
+    runs = store.patiently(lambda: reading.runs_of_cell(opened, asked.fingerprint), patience)
+    missing = parts.missing(
+        [] if settings.tracking.rerun else runs, settings.replicates, settings.diagnosis.model_dump()
     )
-    missing = parts.missing(runs, settings.replicates, settings.diagnosis.model_dump())
     if missing is None:
         return asked, False
     diagnosis = settings.diagnosis.model_validate(missing.diagnosis)
-    train_and_track(opened, settings.model_copy(update={"diagnosis": diagnosis}), asked, missing.first)
+    settings = settings.model_copy(update={"diagnosis": diagnosis})
+    known = parts.parts_between(runs, missing.first, settings.replicates)
+    track(opened, settings, asked, missing.first, known)
     return asked, True
 
 
-def train_and_track(store: "Store", settings: Settings, asked: "Asked", first: int) -> None:
-    """Train the replicates of a cell from number `first` on, and write them to the store. Raises as `run_cell` does."""
-    from initodds.tracking import identity, page, records, unsent, writing
+def track(store: "Store", settings: Settings, asked: "Asked", first: int, known: Sequence["Part"]) -> None:
+    """Train and diagnose the replicates of a cell from number `first` on, and write them to the store. Those that are
+    `known` already, all of them, need only be diagnosed, if what that takes was kept. Raises as `run_cell` does."""
+    from initodds.tracking import again, identity, records, unsent, writing
     from initodds.tracking.store import Run, environment, patiently, store_errors
 
     tracked = settings.tracking
     name = asked.name + (f" from replicate {first}" if first else "")
     tags = {**environment(), "job": str(tracked.job), "sweep": current() or ""}
     tags |= {identity.TAG: asked.fingerprint, records.DIAGNOSIS: settings.diagnosis.model_dump_json()}
+    heading = records.Heading(name, current(), tags, asked.params)
     report = Report(name, cell.epochs_to_train(settings, first))
     run = patiently(lambda: Run(store, name, "cell", current(), tags), tracked.patience)
     record = None
     try:
         with run.ending():
-            trained = cell.run(settings, report, first)
+            record = again.diagnosed(store, known, settings, heading, report)
+            record = record or records.record_of(cell.run(settings, report, first), settings, heading)
             report.stage("tracking")
-            record = records.record_of(trained, settings, asked.params, name, current(), tags)
             writing.write(run, record)
     except store_errors() as error:
         if record is None:
             raise
         unsent.write_patiently(run, record, error, tracked.uri, tracked.patience)
-    report.finish(page.in_words(trained.judgement.outcome))
+    report.finish(record.in_words)
 
 
 def asked_for(

@@ -77,6 +77,12 @@ def parts_of(runs: Sequence[CellRun], replicates: int | None = None) -> list[Par
     return parts
 
 
+def parts_between(runs: Sequence[CellRun], first: int, stop: int) -> list[Part]:
+    """The parts that together are the replicates `first` to `stop - 1` of a cell; none where one is not there."""
+    parts = [Part(part.run, max(part.first, first), part.stop) for part in parts_of(runs, stop) if part.stop > first]
+    return parts if parts and parts[-1].stop == stop else []
+
+
 def missing(runs: Sequence[CellRun], replicates: int, diagnosis: Mapping[str, Any]) -> Missing | None:
     """What has to be done so that so many replicates are there, diagnosed as far as asked; None where that is so.
 

@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 
 from initodds.tracking import stored_settings
+from initodds.tracking.stored_settings import StoredSettings
 from initodds.verdicts import outcomes
 
 if TYPE_CHECKING:
     from initodds.cells.cell import Cell
     from initodds.cells.config import Settings
+    from initodds.tracking.page import Common
     from initodds.verdicts.diagnosis import Diagnosis
 
 Array = np.ndarray
@@ -70,33 +72,66 @@ class Record:
         return ", ".join(f"{key} {self.params[key]}" for key in keys if key in self.params)
 
     @property
+    def in_words(self) -> str:
+        """What became of its replicates: `30 converged, 2 partial`."""
+        from initodds.tracking import page
+
+        return page.in_words(self.replicates["outcome"].to_numpy())
+
+    @property
     def curves(self) -> pd.DataFrame:
         """Its `checkpoints_frame`, with each replicate's outcome."""
         curves = checkpoints_frame(self.history, self.history["replicates"])
         return curves.merge(self.replicates[["replicate", "outcome"]], on="replicate")
 
 
-def record_of(
-    cell: "Cell", settings: "Settings", params: Mapping[str, str], name: str, parent: str | None, tags: dict[str, str]
+@dataclass(frozen=True)
+class Heading:
+    """What stands over a record: the name of its run, its parent, its tags and its params, as `Record` has them."""
+
+    name: str
+    parent: str | None
+    tags: dict[str, str]
+    params: dict[str, str]
+
+
+def record_of(cell: "Cell", settings: "Settings", heading: Heading) -> Record:
+    """The record of a cell that was trained with these settings."""
+    from initodds.tracking.page import Common
+
+    steps = int(cell.history.steps[-1])
+    common = Common(cell.network.sizes, cell.data.name, steps, cell.chance_level, cell.best_constant_cost, cell.seconds)
+    history = {"replicates": cell.replicates, **{name: getattr(cell.history, name) for name in CHECKPOINTS}}
+    kept = np.flatnonzero(outcomes.among(cell.judgement.outcome, settings.diagnosis.keep_weights))
+    weights = weights_arrays(cell, kept) if len(kept) else {}
+    stored = stored_settings.stored_settings(settings, cell.data.sha256)
+    return put_together(heading, stored, common, replicates_frame(cell), history, weights, cell.diagnosis)
+
+
+def put_together(
+    heading: Heading,
+    stored: StoredSettings,
+    common: "Common",
+    replicates: pd.DataFrame,
+    history: dict[str, Array],
+    weights: dict[str, Array],
+    diagnosis: "Diagnosis | None",
 ) -> Record:
-    """The record of a cell that was trained with these settings; the rest as `Record` has it."""
+    """A record from its parts, its numbers and words made of them; `replicates` has the `diagnosis` already."""
     from initodds.tracking import page
 
-    stored = stored_settings.stored_settings(settings, cell.data.sha256)
-    frame = replicates_frame(cell)
-    kept = np.flatnonzero(outcomes.among(cell.judgement.outcome, settings.diagnosis.keep_weights))
     return Record(
-        name=name,
-        parent=parent,
-        tags=tags,
-        params={**params, "first": str(cell.replicates[0])},
-        metrics=page.metrics(cell, frame),
-        description=page.description(cell, frame),
+        name=heading.name,
+        parent=heading.parent,
+        tags=heading.tags,
+        params={**heading.params, "first": str(replicates["replicate"].iloc[0])},
+        metrics=page.metrics(replicates, common),
+        description=page.description(replicates, common, diagnosis),
         settings=stored_settings.to_text(stored),
-        each_a_run=settings.tracking.replicates == "runs",
-        replicates=frame,
-        history={"replicates": cell.replicates, **{name: getattr(cell.history, name) for name in CHECKPOINTS}},
-        weights=weights_arrays(cell, kept) if len(kept) else {},
+        each_a_run=stored.settings["tracking"]["replicates"] == "runs",
+        replicates=replicates,
+        history=history,
+        weights=weights,
     )
 
 
@@ -135,10 +170,23 @@ def replicates_frame(cell: "Cell") -> pd.DataFrame:
             **{f"recall_{k}": recall for k, recall in enumerate(history.recall[-1].T)},
         }
     )
-    if cell.diagnosis is None:
+    return with_diagnosis(frame, cell.diagnosis, cell.escaped)
+
+
+def with_diagnosis(
+    frame: pd.DataFrame, diagnosis: "Diagnosis | None", escaped: Mapping[str, Array] | None = None
+) -> pd.DataFrame:
+    """The frame of replicates with the columns of `diagnosis_frame`; cause, point and explanation only, and empty,
+    where nothing was diagnosed."""
+    if diagnosis is None:
         return frame.assign(cause="", point="", explanation="")
-    frame = frame.merge(diagnosis_frame(cell.diagnosis, cell.escaped), on="replicate", how="left")
+    frame = frame.merge(diagnosis_frame(diagnosis, escaped or {}), on="replicate", how="left")
     return frame.fillna({"cause": "", "point": "", "explanation": ""})
+
+
+def without_diagnosis(frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns of a `replicates_frame` that are known from the training: those before cause."""
+    return frame.loc[:, :"cause"].drop(columns="cause")
 
 
 def diagnosis_frame(diagnosis: "Diagnosis", escaped: Mapping[str, np.ndarray]) -> pd.DataFrame:
