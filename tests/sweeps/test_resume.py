@@ -104,6 +104,10 @@ def test_a_cell_that_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.M
     assert mended.returncode == 0, mended.stderr
     assert "1 of 2 cells need not be run" in mended.stderr
     assert len(replicates(tmp_path)) == 4
+    (tmp_path / "mine.py").write_text(program + draws.replace("zeros", "ones"))
+    edited = command(tmp_path, *own, PYTHONPATH=str(tmp_path))
+    assert "1 of 2 cells need not be run" in edited.stderr, "edited code is trained anew"
+    assert len(replicates(tmp_path)) == 6
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])

@@ -152,6 +152,8 @@ def test_sources_are_found_as_deep_as_they_are_named(module: Path):
     of_object = identity.sources_of({"_target_": "drawn_here.draw"})["drawn_here.draw"]
     assert len(of_object) == 64
     assert identity.sources_of({"_target_": "builtins.len"})  # has no file
+    with pytest.raises(InputError, match=r"^_target_=nowhere\.X: cannot be found"):
+        identity.sources_of({"_target_": "nowhere.X"})
 
 
 def test_stored_settings_are_read_back():

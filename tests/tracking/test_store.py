@@ -125,7 +125,13 @@ def test_a_server_that_does_not_exist_is_not_waited_for():
     assert line.startswith("initodds: tracking.uri=postgresql://nohost.invalid/y: cannot be reached")
 
 
-def test_a_users_runs_say_who_and_what_wrote_them(monkeypatch: pytest.MonkeyPatch):
+def test_no_password_is_kept(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "argv", ["initodds", "tracking.uri=postgresql://me:secret@host:5432/x", "seed=3"])
+    assert store_module.environment()["command"] == "initodds tracking.uri=postgresql://me:***@host:5432/x seed=3"
+    assert store_module.shown("http://127.0.0.1:5000") == "http://127.0.0.1:5000"
+
+
+def test_a_users_runs_say_who_and_what_wrote_them():
     store_module.provenance.cache_clear()
     tags = store_module.provenance()
     assert tags["mlflow.source.name"] == "initodds"

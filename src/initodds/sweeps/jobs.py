@@ -58,7 +58,7 @@ def end_on_sigterm() -> None:
 def run_alone(composed: DictConfig) -> None:
     """Run one cell that belongs to no sweep, and print its rates. A bad value ends the command in one line."""
     from initodds.sweeps import summary
-    from initodds.tracking import store, unsent
+    from initodds.tracking import reading, store, unsent
 
     end_on_sigterm()
     try:
@@ -66,6 +66,7 @@ def run_alone(composed: DictConfig) -> None:
         opened = store.connect(settings.tracking.uri, settings.tracking.experiment)
         store.bury(opened)
         unsent.send(opened)
+        reading.finished_runs(opened)  # so that those of an earlier version have their fingerprints
         with Monitor():
             asked, trained = run_cell(settings)
         if not trained:
@@ -101,10 +102,9 @@ def run_cell(settings: Settings) -> tuple["Asked", bool]:
     hydra = HydraConfig.get()
     asked = asked_for(settings, dict(hydra.runtime.choices), cell_name(hydra.overrides.task))
     opened = store.patiently(lambda: store.connect(uri, settings.tracking.experiment), patience)
-    runs = store.patiently(lambda: reading.runs_of_cell(opened, asked.fingerprint), patience)
-    missing = parts.missing(
-        [] if settings.tracking.rerun else runs, settings.replicates, settings.diagnosis.model_dump()
-    )
+    tracked = store.patiently(lambda: reading.runs_of_cell(opened, asked.fingerprint), patience)
+    runs = [] if settings.tracking.rerun else tracked
+    missing = parts.missing(runs, settings.replicates, settings.diagnosis.model_dump())
     if missing is None:
         return asked, False
     diagnosis = settings.diagnosis.model_validate(missing.diagnosis)

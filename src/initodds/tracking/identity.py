@@ -25,6 +25,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from initodds.vocabulary import InputError, one_line
+
 VERSION = 2
 """Version 1, of initodds 0.1.0, was a hash of all settings as they stand."""
 
@@ -82,7 +84,7 @@ def identifying(settings: Mapping[str, Any], data_sha256: str, sources: Mapping[
 
 def sources_of(settings: Mapping[str, Any]) -> dict[str, str]:
     """The SHA-256 of the source file of each class and function of a user's own that the settings name, by its dotted
-    name. Imports their modules; raises what that raises."""
+    name. Imports their modules, and raises InputError where one is not there."""
     return {target: _source_sha256(target) for target in _targets(settings) if not _is_ours(target)}
 
 
@@ -146,7 +148,10 @@ def _source_sha256(target: str) -> str:
 
     from hydra.utils import get_object
 
-    found = get_object(target)
+    try:
+        found = get_object(target)
+    except Exception as error:  # whatever the import of a user's module raises
+        raise InputError(f"_target_={target}: cannot be found ({one_line(error)[:200]})") from error
     try:
         file = inspect.getsourcefile(found) or inspect.getfile(found)
     except TypeError:  # an object of no class that inspect knows: its module's file

@@ -107,7 +107,7 @@ def find_sweep(store: Store, sweep: str) -> str:
     ids = [run.info.run_id for run in runs]
     found = ids[-1:] if sweep == "latest" else [run_id for run_id in ids if run_id.startswith(sweep)]
     if len(found) == 1:
-        return found[0]
+        return str(found[0])
     there = ", ".join(f"{run.info.run_id} ({run.info.run_name})" for run in runs[-5:]) or "none"
     raise InputError(f"sweep={sweep}: {len(found)} sweeps found; the last ones are {there}")
 

@@ -8,7 +8,7 @@ import json
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +72,10 @@ def finished_runs(store: Store) -> dict[str, list[CellRun]]:
 
 
 def runs_of_cell(store: Store, fingerprint: str) -> list[CellRun]:
-    """The finished runs of the cell with this fingerprint, the first started first."""
-    return finished_runs(store).get(fingerprint, [])
+    """The finished runs of the cell with this fingerprint, the first started first. Those of an earlier version are
+    among them once `finished_runs` has seen them."""
+    condition = f"tags.level = 'cell' and attributes.status = 'FINISHED' and tags.`{identity.TAG}` = '{fingerprint}'"
+    return [_cell_run(store, run) for run in search(store, condition)]
 
 
 def tracked_cells(store: Store, sweep: str | None = None) -> list[TrackedCell]:
@@ -85,9 +87,8 @@ def tracked_cells(store: Store, sweep: str | None = None) -> list[TrackedCell]:
         asked = [cell for cell in asked_by(store, sweep, runs) if not cell.error]
         cells = [TrackedCell(cell, parts_of(runs.get(cell.fingerprint, []), cell.replicates)) for cell in asked]
     else:
-        wholes = [(fingerprint, parts_of(alike)) for fingerprint, alike in runs.items()]
-        wholes = sorted((whole for whole in wholes if whole[1]), key=lambda whole: _order(runs[whole[0]][0]))
-        cells = [TrackedCell(_as_run(runs[fingerprint][0], parts[-1].stop), parts) for fingerprint, parts in wholes]
+        wholes = [(alike[0], parts_of(alike)) for alike in _in_order(runs.values())]
+        cells = [TrackedCell(_as_run(first, parts[-1].stop), parts) for first, parts in wholes if parts]
     return [cell for cell in cells if cell.parts]
 
 
@@ -228,9 +229,14 @@ def _as_run(run: CellRun, replicates: int) -> Asked:
     return Asked("", run.fingerprint, {**run.params, "replicates": str(replicates)}, replicates)
 
 
-def _order(run: CellRun) -> tuple[Any, ...]:
-    """Where a cell stands among all: by the sweep that first ran it, by its place there, by time."""
-    return (run.tags.get("sweep", ""), int(run.tags.get("job", 0)), run.start)
+def _in_order(cells: Iterable[list[CellRun]]) -> list[list[CellRun]]:
+    """Cells in the order in which the sweeps began that ran them first, and of their places there."""
+    alone_or_sweep = [(alike[0].tags.get("sweep") or alike[0].id, alike) for alike in cells]
+    began: dict[str, int] = {}
+    for sweep, alike in alone_or_sweep:
+        began[sweep] = min(began.get(sweep, alike[0].start), alike[0].start)
+    ordered = sorted(alone_or_sweep, key=lambda item: (began[item[0]], item[0], int(item[1][0].tags.get("job", 0))))
+    return [alike for _, alike in ordered]
 
 
 def _place_tag(sweep: str) -> str:

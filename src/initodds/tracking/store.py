@@ -92,10 +92,10 @@ def experiment_of(client: "MlflowClient", uri: str, name: str) -> str:
     location = str(_path(uri).parent / "mlruns" / re.sub(r"\W+", "-", name)) if uri.startswith(SQLITE) else None
     try:
         found = client.get_experiment_by_name(name)
-        return found.experiment_id if found else client.create_experiment(name, location, EXPERIMENT_TAGS)
+        return str(found.experiment_id if found else client.create_experiment(name, location, EXPERIMENT_TAGS))
     except MlflowException as error:
         if found := client.get_experiment_by_name(name):  # another process has made it meanwhile
-            return found.experiment_id
+            return str(found.experiment_id)
         raise StoreError(f"tracking.uri={shown(uri)}: {one_line(error)}") from error
 
 
@@ -212,7 +212,7 @@ class Run:
         tags = {**provenance(), **writer(), "level": level, **tags}
         tags |= {"mlflow.parentRunId": parent} if parent else {}
         self.store, self.client, self.parent = store, store.client, parent
-        self.id = self.client.create_run(store.experiment_id, tags=tags, run_name=name).info.run_id
+        self.id = str(self.client.create_run(store.experiment_id, tags=tags, run_name=name).info.run_id)
 
     @classmethod
     def again(cls, store: Store, run_id: str, tags: dict[str, str]) -> "Run":
@@ -323,7 +323,7 @@ def patiently(action: Callable[[], Result], seconds: float, error: Exception | N
 def environment() -> dict[str, str]:
     """Tags of a sweep and of a cell: what computed it."""
     versions = {f"version.{name}": version(name) for name in LIBRARIES}
-    command = shlex.join(["initodds", *sys.argv[1:]])
+    command = shown(shlex.join(["initodds", *sys.argv[1:]]))
     return {"command": command, "python": sys.version.split()[0], "blas": blas.in_use(), **versions}
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 from initodds.tracking import writing
 from initodds.tracking.records import Record
-from initodds.tracking.store import Run, Store, open_run, patiently, store_errors
+from initodds.tracking.store import Run, Store, open_run, patiently, shown, store_errors
 from initodds.vocabulary import InputError, one_line
 
 FOLDER = Path("outputs/unsent")
@@ -36,7 +36,8 @@ def write_patiently(run: Run, record: Record, error: Exception, uri: str, patien
         patiently(lambda: _write_anew(run.store, record), patience, error)
     except store_errors() as last:
         raise InputError(
-            f"tracking.uri={uri}: could not be written for {patience:.0f} s ({one_line(last)[:200]}); {keep(record)}"
+            f"tracking.uri={shown(uri)}: could not be written for {patience:.0f} s ({one_line(last)[:200]});"
+            f" {keep(record)}"
         ) from last
 
 
@@ -118,7 +119,7 @@ def _write_anew(store: Store, record: Record) -> None:
 
 def _plain(column: pd.Series) -> np.ndarray:
     """A frame's column as an array of numbers or of text."""
-    return column.to_numpy() if pd.api.types.is_numeric_dtype(column) else column.to_numpy(dtype=str)
+    return np.asarray(column, dtype=None if pd.api.types.is_numeric_dtype(column) else str)
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
