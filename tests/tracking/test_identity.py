@@ -93,6 +93,7 @@ def test_a_new_setting_at_its_neutral_value_leaves_cells_what_they_are(monkeypat
     monkeypatch.setitem(identity.NEUTRAL, "sgd.momentum", 0)
     monkeypatch.setitem(identity.NEUTRAL, "Normal.truncated", False)
     monkeypatch.setitem(identity.NEUTRAL, "optimizer", {"_target_": "initodds.optimizers.Sgd"})
+    monkeypatch.setitem(identity.NEUTRAL, "Sgd.momentum", 0)
 
     def after(momentum: float, truncated: object, optimizer: str) -> str:
         return of(
@@ -107,6 +108,10 @@ def test_a_new_setting_at_its_neutral_value_leaves_cells_what_they_are(monkeypat
     changed = {after(0.9, False, "initodds.optimizers.Sgd"), after(0, True, "initodds.optimizers.Sgd"),
                after(0, 0, "initodds.optimizers.Sgd"), after(0, False, "initodds.optimizers.Adam")}  # fmt: skip
     assert len(changed | {before}) == 5
+
+
+def test_the_package_is_known_by_its_own_name():
+    assert identity.NEUTRAL["optimizer"]["_target_"].split(".")[0] == identity.PACKAGE == "initodds"
 
 
 def test_what_a_users_own_class_is_called_with_always_counts():

@@ -27,6 +27,8 @@ from typing import Any
 
 from initodds.vocabulary import InputError, one_line
 
+PACKAGE = __name__.partition(".")[0]
+
 VERSION = 2
 """Version 1, of initodds 0.1.0, was a hash of all settings as they stand."""
 
@@ -38,9 +40,15 @@ NO_PART = frozenset(
         "replicates",
         "diagnosis",
         "tracking",
+        # Where the data lie: what they are, their hash says.
         "data.root",
         "data.load.root",
-        "data.target_accuracy",  # which acts through outcome.target alone
+        "data.path",
+        "data.load.path",
+        # What acts through a setting of another section alone, which interpolates it.
+        "data.target_accuracy",
+        "data.outputs",
+        "data.every_example",
     }
 )
 """Settings that change no network and no outcome, by their keys."""
@@ -48,13 +56,27 @@ NO_PART = frozenset(
 NEUTRAL: dict[str, Any] = {
     "data.invert": False,
     "data.standardize": False,
+    "data.scale": "unit",
+    "data.scale_targets": "raw",
+    "data.autoencode": False,
     "network.bias": True,
+    "network.negative_slope": 0.01,
+    "network.output": "logistic",
+    "network.targets": [0, 1],
+    "optimizer": {"_target_": f"{PACKAGE}.engines.optimizers.SGD"},
+    "SGD.momentum": 0,
+    "SGD.nesterov": False,
+    "SGD.weight_decay": 0,
+    "SGD.clip_norm": None,
+    "schedule.name": "constant",
+    "schedule.warmup": 0,
+    "schedule.every": 10,
+    "schedule.factor": 0.1,
+    "outcome.every_example": False,
     "VarianceScaling.bias_std": 0,
 }
 """The value of a setting at which it is as good as not there, by its key; of what a class or function of the package is
 called with, by that one's name and the argument's."""
-
-PACKAGE = __name__.partition(".")[0]
 
 
 def fingerprint(settings: Mapping[str, Any], data_sha256: str, sources: Mapping[str, str]) -> str:

@@ -142,7 +142,7 @@ def parameters(settings: "Settings", choices: Mapping[str, str]) -> dict[str, st
     The init's class is there, since a user's own may stand in the place of the option's.
     """
     groups = {name: choices[name] for name in GROUPS if name in choices}
-    left_out: Any = {"tracking": True, "diagnosis": True, "data": {"load", "root"}}
+    left_out: Any = {"tracking": True, "diagnosis": True, "data": {"load", "root", "path"}}
     leaves = pd.json_normalize(settings.model_dump(exclude=left_out)).iloc[0]
     flat = {**groups, **{key: value for key, value in leaves.items() if key != "engine._target_"}}
     return {str(key): str(value) for key, value in flat.items()}

@@ -2,7 +2,7 @@
 
     {"schema": 2, "settings": {...}, "data_sha256": "...", "sources": {"drawn.Small": "..."}}
 
-`settings` are all but the store's address, which may have a password in it; the data's folder is made absolute.
+`settings` are all but the store's address, which may have a password in it; the path of the data is made absolute.
 `sources` are those of `identity.sources_of`.
 
 **To change the settings' schema**, raise `SCHEMA` and give `MIGRATIONS` the step from the one before.
@@ -42,8 +42,9 @@ def stored_settings(settings: "Settings", data_sha256: str) -> StoredSettings:
     """What is stored of a cell's settings; `data_sha256` is that of its data."""
     plain = settings.model_dump(exclude={"tracking": {"uri"}})
     for part in (plain["data"], plain["data"]["load"]):
-        if part.get("root") is not None:
-            part["root"] = str(Path(part["root"]).expanduser().absolute())
+        for key in ("root", "path"):
+            if isinstance(part.get(key), str):
+                part[key] = str(Path(part[key]).expanduser().absolute())
     return StoredSettings(plain, data_sha256, identity.sources_of(plain))
 
 
