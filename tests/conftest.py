@@ -2,8 +2,12 @@
 
 import os
 import socket
+import sqlite3
+import tarfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +16,15 @@ from hydra import compose, initialize_config_dir
 
 import initodds  # noqa: F401  settles BLAS before NumPy loads
 from initodds.cells import config
+from initodds.cells.cell import Cell
 from initodds.cells.config import Settings
 from initodds.cells.drawing import Drawing
 from initodds.engines import Problem, Reduction
 from initodds.engines.optimizers import SGD, Optimizer
 from initodds.initializers import Initializer
 from initodds.networks.network import Layer, Network
+from initodds.tracking import records
+from initodds.tracking.records import Record
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,10 +48,39 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20)
 
 
+STORES = Path(__file__).parent / "stores"
+
+
+@pytest.fixture
+def old_store(tmp_path: Path) -> Path:
+    """A folder with the store that version 0.1.0 has written, see stores/README.md."""
+    folder = tmp_path / "old"
+    with tarfile.open(STORES / "0.1.0.tar.xz") as archive:
+        archive.extractall(folder, filter="data")
+    with closing(sqlite3.connect(folder / "mlflow.db")) as connection:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            connection.execute(f"UPDATE {table} SET {column} = replace({column}, '/store/', '{folder}/')")
+        connection.commit()
+    return folder
+
+
 def settings_of(*overrides: str) -> Settings:
     """The settings that the command would have with these overrides."""
     with initialize_config_dir(str(config.directory()), version_base="1.3"):
         return config.read(compose("config", list(overrides)))
+
+
+def record_of(
+    trained: Cell,
+    settings: Settings,
+    choices: dict[str, str],
+    name: str = "cell",
+    parent: str | None = None,
+    tags: dict[str, str] | None = None,
+) -> Record:
+    """The record of a cell that was trained with these settings and options of config groups."""
+    params = records.parameters(settings, choices)
+    return records.record_of(trained, settings, records.Heading(name, parent, tags or {}, params))
 
 
 def random_layers(network: Network, replicates: int, rng: np.random.Generator, scale: float = 1.0) -> list[list[Layer]]:

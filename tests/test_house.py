@@ -78,3 +78,10 @@ def test_numerical_floors_know_nothing_of_hydra_or_mlflow(floor: str):
     )
     code = f"import sys, {', '.join([f'initodds.{floor}', *modules])}; print({{'hydra', 'mlflow'}} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_what_reads_results_loads_neither_hydra_nor_mlflow_nor_matplotlib():
+    """So that a notebook starts at once; they are loaded where a store is opened, or a figure drawn."""
+    heavy = "{'hydra', 'mlflow', 'matplotlib', 'seaborn'} & set(sys.modules)"
+    code = f"import sys, initodds.analysis, initodds.tracking.loading; print({heavy})"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -29,7 +29,7 @@ def parts() -> None:
     from initodds.cells import cell
     from initodds.commands.run import main
     from initodds.sweeps import jobs, plan  # noqa: F401  the first import settles BLAS
-    from initodds.tracking import cell_runs
+    from initodds.tracking import records, writing
     from initodds.training import loop
 
     spent = {"import": time.perf_counter() - begin}
@@ -53,7 +53,8 @@ def parts() -> None:
     timed(cell, "train", "training, evaluation included")
     timed(loop, "evaluate", "evaluation")
     timed(cell, "diagnose", "diagnosis")
-    timed(cell_runs, "write_cell", "tracking")
+    timed(records, "record_of", "record")
+    timed(writing, "write", "tracking")
     timed(summary, "of_sweep", "table")
     sys.argv[1:] = ["experiment=quickstart", "hydra/launcher=basic"]
     main()

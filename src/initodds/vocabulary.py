@@ -22,6 +22,10 @@ POINTS = ("flat", "saddle", "minimum", "not_stationary")
 """Every kind of point: see `initodds.verdicts.diagnosis.points_of`. "" stands for one that was not looked at."""
 
 
+SCORES = ("accuracy", "r_squared")
+"""What the score of a task is called: see `initodds.datasets.tasks`."""
+
+
 class InputError(ValueError):
     """A value that the user gave cannot be used.
 

@@ -8,8 +8,10 @@ import pytest
 
 from initodds import datasets
 from initodds.commands import explain as explain_command
-from initodds.tracking import cell_runs, loading
+from initodds.commands.explain import find_run
+from initodds.tracking import loading, reading, records
 from initodds.tracking import store as store_module
+from initodds.vocabulary import InputError
 from tests.processes import command
 
 explain = partial(command, main=explain_command.main)
@@ -60,7 +62,7 @@ def test_a_cell_is_explained_whole_and_says_it_in_its_description(folder: Path):
 def test_stored_weights_are_the_trained_ones_of_those_that_failed(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(folder)
     store = loading.open_store(None, None)
-    arrays = cell_runs.read_arrays(store, cell_of(folder, "uniform"), cell_runs.WEIGHTS)
+    arrays = reading.read_arrays(store, cell_of(folder, "uniform"), records.WEIGHTS)
     assert arrays["replicates"].tolist() == [0, 1, 2]
     assert {name: array.shape for name, array in arrays.items()} == {
         "replicates": (3,),
@@ -95,3 +97,48 @@ def test_other_data_than_it_was_trained_on_is_said(folder: Path, monkeypatch: py
     done = command(folder, cell_of(folder, "uniform"), main=explain_with_other_data)
     assert done.returncode == 1
     assert "is not the one that it was trained on any more" in done.stderr
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    store = loading.open_store(f"sqlite:///{folder}/mlflow.db", None)
+    run_id = cell_of(folder, "uniform")
+    assert find_run(store, run_id[:8]).info.run_id == run_id
+    monkeypatch.setattr(explain_command, "search", lambda store, condition: runs(folder, "tags.level = 'cell'"))
+    with pytest.raises(InputError, match=r"RUN_ID=a: 2 runs begin so, .*; more of the id is needed"):
+        find_run(store, "a")
+    with pytest.raises(InputError, match="there is no such run"):
+        find_run(store, "' or 1 = 1")
+
+
+def test_a_cell_that_was_not_trained_to_its_end_is_told(folder: Path):
+    store = loading.open_store(f"sqlite:///{folder}/mlflow.db", None)
+    failed = store_module.Run(store, "failed", "cell", None, {})
+    failed.broken_off("FAILED", InputError("sgd.batch_size=5000: too large"))
+    with pytest.raises(InputError, match=r"was not trained to its end: failed, sgd\.batch_size=5000: too large"):
+        find_run(store, failed.id)
+    sweep = store_module.Run(store, "sweep", "sweep", None, {})
+    with pytest.raises(InputError, match="is a sweep; a replicate's or a cell's is needed"):
+        find_run(store, sweep.id)
+
+
+def test_the_data_are_found_where_they_were_when_it_was_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "of_mine.py").write_text(
+        "from pathlib import Path\nfrom initodds import datasets\ndef load(root):\n"
+        "    assert (Path(root) / 'data').is_file(), root\n    return datasets.digits()\n"
+    )
+    (tmp_path / "here" / "data").touch()
+    own = ("data.load._target_=of_mine.load", "+data.load.root=${data.root}", "data.root=here")
+    small = ("data=mnist", *own, "network.hidden=[6]", "sgd.epochs=2", "replicates=2", "diagnosis.keep_weights=all")
+    done = command(tmp_path, *[text.removeprefix("+") for text in small], PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("INITODDS_DATA", "elsewhere")
+    store = loading.open_store(f"sqlite:///{tmp_path}/mlflow.db", None)
+    (run,) = runs(tmp_path, "tags.level = 'cell'")
+    assert explain_command.diagnose_run(store, run, None).replicates.tolist() == [0, 1]
+    (tmp_path / "here").rename(tmp_path / "moved")
+    assert len(explain_command.diagnose_run(store, run, str(tmp_path / "moved")).replicates) == 2
+    monkeypatch.setenv("INITODDS_DATA", str(tmp_path / "moved"))
+    assert len(explain_command.diagnose_run(store, run, None).replicates) == 2
+    assert "root" not in " ".join(run.data.params)

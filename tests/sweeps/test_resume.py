@@ -1,5 +1,6 @@
 """Sweeps that are started again, grow, are cut off at any moment, run beside each other, or lose their store."""
 
+import errno
 import os
 import random
 import signal
@@ -14,10 +15,9 @@ import psutil
 import pytest
 
 from initodds import analysis
-from initodds.tracking import cell_runs, loading
+from initodds.tracking import loading
 from initodds.tracking import store as store_module
 from initodds.vocabulary import InputError
-from tests.conftest import settings_of
 from tests.processes import command, launch
 
 SMALL = ("data=digits", "network.hidden=[6]", "sgd.epochs=2")
@@ -86,18 +86,6 @@ def test_done_again_on_request_and_counted_once(tmp_path: Path, monkeypatch: pyt
     assert len(replicates(tmp_path)) == 2
 
 
-def test_what_does_not_change_a_result_does_not_make_another_cell():
-    def mark(*overrides: str) -> str:
-        return cell_runs.fingerprint(settings_of(*SMALL, *overrides), "data")
-
-    same = mark()
-    assert mark("tracking.uri=sqlite:///other.db", "replicates=7", "tracking.job=3", "+hydra.job.name=x") == same
-    assert mark("data=mnist") == mark("data=mnist", "data.root=/elsewhere") != same
-    assert cell_runs.fingerprint(settings_of(*SMALL), "other data") != same
-    for change in ("seed=1", "init.low=-0.4", "sgd.learning_rate=3.5", "dtype=float64", "outcome.target=0.8"):
-        assert mark(change) != same
-
-
 def test_a_cell_that_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     own = ("-m", *SMALL, "replicates=2", "init=zeros", "init._target_=initodds.initializers.Zeros,mine.Draw")
     program = "import numpy as np, os\nclass Draw:\n    def __call__(self, rng, fan_in, fan_out):\n"
@@ -114,6 +102,10 @@ def test_a_cell_that_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.M
     assert mended.returncode == 0, mended.stderr
     assert "1 of 2 cells need not be run" in mended.stderr
     assert len(replicates(tmp_path)) == 4
+    (tmp_path / "mine.py").write_text(program + draws.replace("zeros", "ones"))
+    edited = command(tmp_path, *own, PYTHONPATH=str(tmp_path))
+    assert "1 of 2 cells need not be run" in edited.stderr, "edited code is trained anew"
+    assert len(replicates(tmp_path)) == 6
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
@@ -257,7 +249,7 @@ def test_a_locked_file_is_waited_for(tmp_path: Path):
 
 def test_a_store_that_comes_back_in_time_is_written(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    failures = iter([OSError("away"), InputError("still away")])
+    failures = iter([OSError("away"), store_module.StoreError("still away")])
 
     def action() -> str:
         for failure in failures:
@@ -267,3 +259,16 @@ def test_a_store_that_comes_back_in_time_is_written(monkeypatch: pytest.MonkeyPa
     assert store_module.patiently(action, 60) == "written"
     with pytest.raises(OSError, match="for good"):
         store_module.patiently(lambda: (_ for _ in ()).throw(OSError("for good")), 0.0)
+
+
+@pytest.mark.parametrize("error", [InputError("no such thing"), OSError(errno.EROFS, "read-only")])
+def test_what_no_waiting_would_mend_is_not_waited_for(error: Exception):
+    tried = []
+
+    def action() -> None:
+        tried.append(error)
+        raise error
+
+    with pytest.raises(type(error)):
+        store_module.patiently(action, 60)
+    assert tried == [error]

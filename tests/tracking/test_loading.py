@@ -6,13 +6,18 @@ import pytest
 
 from initodds import analysis
 from initodds.cells import cell
-from initodds.tracking import cell_runs, loading
+from initodds.tracking import loading, reading, records, stored_settings, writing
 from initodds.tracking import store as store_module
+from initodds.tracking.reading import Asked
 from initodds.vocabulary import OUTCOMES, InputError
-from tests.conftest import settings_of
+from tests.conftest import record_of, settings_of
 
 CHOICES = {"data": "digits", "network": "classic", "init": "half", "engine": "stacked"}
 SMALL = ("data=digits", "network.hidden=[5]", "sgd.epochs=2", "replicates=3", "sgd.batch_size=100")
+
+
+def record_fingerprint(record: records.Record) -> str:
+    return stored_settings.from_text(record.settings, "here").fingerprint
 
 
 @pytest.fixture(scope="module")
@@ -23,24 +28,23 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, list[cell
         patch.chdir(folder)
         uri = f"sqlite:///{folder}/runs.db"
         store = store_module.connect(uri, "test")
-        trained = []
+        trained: list[cell.Cell] = []
+        asked: list[Asked] = []
         with store_module.open_run(store, "two rates", "sweep", None, {"swept": "sgd.learning_rate"}) as sweep:
             for job, rate in enumerate(("0.5", "5.0")):
                 settings = settings_of(*SMALL, f"sgd.learning_rate={rate}")
                 trained.append(cell.run(settings))
-                tags = {
-                    "job": str(job),
-                    "sweep": sweep.id,
-                    cell_runs.member_tag(sweep.id): str(job),
-                    "fingerprint": rate,
-                }
+                tags = {"job": str(job), "sweep": sweep.id}
+                record = record_of(trained[-1], settings, CHOICES, name=rate, parent=sweep.id, tags=tags)
                 with store_module.open_run(store, rate, "cell", sweep.id, tags) as run:
-                    cell_runs.write_cell(run, settings, CHOICES, trained[-1])
+                    writing.write(run, record)
+                asked.append(Asked(rate, record_fingerprint(record), record.params, 3))
             store_module.Run(store, "refused", "cell", sweep.id, {}).broken_off("FAILED", InputError("no"))
+            sweep.client.log_text(sweep.id, reading.asked_text(asked), reading.CELLS)
         settings = settings_of(*SMALL, "init=zeros")
         trained.append(cell.run(settings))
-        with store_module.open_run(store, "alone", "cell", None, {"job": "0", "sweep": "", "fingerprint": "a"}) as run:
-            cell_runs.write_cell(run, settings, {**CHOICES, "init": "zeros"}, trained[-1])
+        with store_module.open_run(store, "alone", "cell", None, {"job": "0", "sweep": ""}) as run:
+            writing.write(run, record_of(trained[-1], settings, {**CHOICES, "init": "zeros"}))
     return uri, sweep.id, trained
 
 
@@ -105,14 +109,11 @@ def test_an_empty_experiment_and_a_sweep_still_running(tmp_path: Path, monkeypat
         loading.find_sweep(store, "latest")
     settings = settings_of(*SMALL)
     with store_module.open_run(store, "running", "sweep", None, {}) as sweep:
-        with store_module.open_run(
-            store,
-            "done",
-            "cell",
-            sweep.id,
-            {"job": "0", "sweep": sweep.id, "fingerprint": "a", cell_runs.member_tag(sweep.id): "0"},
-        ) as run:
-            cell_runs.write_cell(run, settings, CHOICES, cell.run(settings))
+        record = record_of(cell.run(settings), settings, CHOICES)
+        asked = Asked("done", record_fingerprint(record), record.params, 3)
+        sweep.client.log_text(sweep.id, reading.asked_text([asked]), reading.CELLS)
+        with store_module.open_run(store, "done", "cell", sweep.id, {"job": "0", "sweep": sweep.id}) as run:
+            writing.write(run, record)
         with pytest.warns(UserWarning, match="still running: 1 cells"):
             assert len(analysis.load_replicates("sqlite:///runs.db", "test", sweep.id)) == 3
 

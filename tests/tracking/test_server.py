@@ -132,12 +132,12 @@ def test_a_server_that_goes_away_loses_nothing(database: str, tmp_path: Path):
     assert "could not be written for 2 s" in message
     assert "will be written at the next start" in message
     assert "Traceback" not in said
-    assert len(list((tmp_path / unsent.FOLDER).glob("*.pickle"))) == 1
+    assert len(list((tmp_path / unsent.FOLDER).iterdir())) == 1
     with serving(database, tmp_path, port) as address:
         again = command(tmp_path, *cell, database=False, MLFLOW_TRACKING_URI=address)
         assert again.returncode == 0, again.stderr
         assert "which was kept on disk, is written" in again.stderr
-        assert not list((tmp_path / unsent.FOLDER).glob("*.pickle"))
+        assert not list((tmp_path / unsent.FOLDER).iterdir())
         assert analysis.load_replicates(address, "away")["replicate"].tolist() == [0, 1, 2, 3]
 
 

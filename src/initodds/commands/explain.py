@@ -1,19 +1,17 @@
 """The command `initodds-explain`: why is this network stuck? From a run's stored weights, without training again."""
 
 import argparse
-import json
 import os
+import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from initodds.cells import cell, config
 from initodds.cells.config import Settings
-from initodds.networks.network import Network
-from initodds.tracking import cell_runs, loading, records
-from initodds.tracking.store import Store
-from initodds.verdicts import diagnosis
+from initodds.tracking import again, loading, reading, records, stored_settings
+from initodds.tracking.store import Store, search
 from initodds.verdicts.diagnosis import Diagnosis
 from initodds.verdicts.explanation import explain
 from initodds.vocabulary import InputError
@@ -22,48 +20,46 @@ from initodds.vocabulary import InputError
 def main() -> None:
     """The command `initodds-explain`: why a network is stuck, from its stored weights."""
     parser = argparse.ArgumentParser(prog="initodds-explain", description=main.__doc__)
-    parser.add_argument("run", metavar="RUN_ID", help="a replicate's run, or a cell's for all its stored networks")
+    parser.add_argument(
+        "run",
+        metavar="RUN_ID",
+        help="a replicate's run, or a cell's for all its stored networks; or the first characters of its id",
+    )
     parser.add_argument("--uri", default=loading.DEFAULT_URI, help="tracking URI (default: %(default)s)")
     parser.add_argument("--experiment", default=loading.DEFAULT_EXPERIMENT, help="default: %(default)s")
     parser.add_argument("--data-root", help="folder with the data set's files, where it has any (default: as trained)")
     options = parser.parse_args()
     try:
-        store = loading.open_store(options.uri, options.experiment)
-        found = diagnose_run(store, options.run, options.data_root or os.environ.get("INITODDS_DATA"))
+        store = loading.open_store(options.uri, options.experiment, "--uri")
+        found = diagnose_run(store, find_run(store, options.run), options.data_root)
     except InputError as error:
         sys.exit(f"initodds-explain: {error}")
     print("\n\n".join(report(found, at) for at in range(len(found.replicates))))
 
 
-def diagnose_run(store: Store, run_id: str, data_root: str | None) -> Diagnosis:
-    """The diagnosis, curvature included, of the networks whose weights a replicate's or a cell's run has.
+def diagnose_run(store: Store, run: Any, data_root: str | None) -> Diagnosis:
+    """The diagnosis, curvature included, of the networks whose weights a replicate's or a cell's run of MLflow's has.
 
-    Raises InputError where there is no such run, its weights were not kept, or the data are no longer the same.
+    Raises InputError where its weights were not kept, or the data are no longer the same.
     """
-    run = run_of(store, run_id)
     is_replicate = run.data.tags.get("level") == "replicate"
-    cell_id = run.data.tags["mlflow.parentRunId"] if is_replicate else run_id
+    cell_id = run.data.tags["mlflow.parentRunId"] if is_replicate else run.info.run_id
     arrays = weights_of(store, cell_id, int(run.data.params["replicate"]) if is_replicate else None)
-    settings, data_sha256 = read_settings(store, cell_id, data_root)
-    data = config.dataset(settings)
-    if data.sha256 != data_sha256:
-        raise InputError(f"RUN_ID={run_id}: the data set {data.name} is not the one that it was trained on any more")
-    network = Network((data.features, *settings.network.hidden, data.classes), settings.network.activation,
-                      settings.network.cost)  # fmt: skip
-    initializer = config.initializer(settings)
-    rows = cell_runs.read_replicates(store, cell_id).set_index("replicate").loc[arrays["replicates"]]
-    return diagnosis.diagnose(
-        network,
-        records.layers_of(arrays),
-        [cell.draw(initializer, network, settings.seed, replicate) for replicate in arrays["replicates"]],
-        data.train,
-        replicates=arrays["replicates"],
-        converged=(rows["outcome"] == "converged").to_numpy(),
-        curved=np.ones(len(rows), bool),
-        dtype=np.dtype(settings.dtype),
-        dead_recall=settings.outcome.dead_recall,
-        on_step=lambda stage: print(f"\r{stage:<40}", end="", file=sys.stderr) if sys.stderr.isatty() else None,
-    )
+    stored = reading.read_settings(store, cell_id)
+    settings = with_data_root(stored_settings.validated(stored, f"run {cell_id}"), data_root)
+    subject = cell.subject_of(settings)
+    data = subject.data
+    if data.sha256 != stored.data_sha256:
+        raise InputError(f"RUN_ID={cell_id}: the data set {data.name} is not the one that it was trained on any more")
+    rows = reading.read_replicates(store, cell_id).set_index("replicate").loc[arrays["replicates"]]
+    outcome = rows["outcome"].to_numpy(dtype=str)
+    return again.diagnose(settings, subject, arrays, outcome, np.ones(len(rows), bool), _show)
+
+
+def _show(stage: str) -> None:
+    """Show what is being done, on a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r{stage:<40}", end="", file=sys.stderr)
 
 
 def weights_of(store: Store, cell_id: str, replicate: int | None) -> dict[str, np.ndarray]:
@@ -72,41 +68,49 @@ def weights_of(store: Store, cell_id: str, replicate: int | None) -> dict[str, n
     Raises InputError where they were not kept.
     """
     not_kept = "its weights were not kept; diagnosis.keep_weights says whose are"
-    try:
-        arrays = cell_runs.read_arrays(store, cell_id, cell_runs.WEIGHTS)
-    except InputError as error:
-        raise InputError(f"RUN_ID={cell_id}: {not_kept}") from error
+    if records.WEIGHTS not in [file.path for file in store.client.list_artifacts(cell_id)]:
+        raise InputError(f"RUN_ID={cell_id}: {not_kept}")
+    arrays = reading.read_arrays(store, cell_id, records.WEIGHTS)
     if replicate is None:
         return arrays
     chosen = arrays["replicates"] == replicate
     if not chosen.any():
-        raise InputError(f"RUN_ID: replicate {replicate}: {not_kept}")
+        raise InputError(f"RUN_ID={cell_id}: replicate {replicate}: {not_kept}")
     return {name: array[chosen] for name, array in arrays.items()}
 
 
-def run_of(store: Store, run_id: str) -> Any:
-    """The run of a cell or a replicate. Raises InputError where there is none of this id."""
-    from mlflow.exceptions import MlflowException
+def find_run(store: Store, beginning: str) -> Any:
+    """The finished run of a cell or a replicate whose id begins so.
 
-    try:
-        run = store.client.get_run(run_id)
-    except MlflowException:
-        raise InputError(f"RUN_ID={run_id}: there is no such run; the id of a replicate's or a cell's") from None
-    if run.data.tags.get("level") not in ("cell", "replicate"):
+    Raises InputError where there is none, several, or the cell has not come to its end.
+    """
+    runs = search(store, f"attributes.run_id LIKE '{beginning}%'") if re.fullmatch("[0-9a-f]+", beginning) else []
+    if not runs:
+        raise InputError(f"RUN_ID={beginning}: there is no such run; the id of a replicate's or a cell's")
+    if len(runs) > 1:
+        ids = ", ".join(run.info.run_id for run in runs[:5])
+        raise InputError(f"RUN_ID={beginning}: {len(runs)} runs begin so, {ids}; more of the id is needed")
+    (run,) = runs
+    level, status = run.data.tags.get("level", "run"), run.info.status
+    if level not in ("cell", "replicate"):
+        raise InputError(f"RUN_ID={beginning}: is a {level}; a replicate's or a cell's is needed")
+    if status != "FINISHED":
+        error = run.data.tags.get("error", "")
         raise InputError(
-            f"RUN_ID={run_id}: is a {run.data.tags.get('level', 'run')}; a replicate's or a cell's is needed"
+            f"RUN_ID={beginning}: was not trained to its end: {status.lower()}" + f", {error}" * bool(error)
         )
     return run
 
 
-def read_settings(store: Store, cell_id: str, data_root: str | None) -> tuple[Settings, str]:
-    """A cell's settings and the SHA-256 of its data, with the folder of the data as it is here."""
-    plain = json.loads(cell_runs.artifact(store, cell_id, cell_runs.SETTINGS))
-    sha256 = plain.pop("data_sha256")
-    for part in (plain["data"], plain["data"]["load"]):
-        part |= {"root": data_root} if "root" in part else {}
-    plain["tracking"]["uri"] = cell_id  # nothing is tracked here
-    return Settings.model_validate(plain), sha256
+def with_data_root(settings: Settings, data_root: str | None) -> Settings:
+    """The settings with the folder of the data as it is here: `data_root`, or the one that they were trained from while
+    it is there, or the one that INITODDS_DATA names."""
+    trained_from = settings.data.root or settings.data.load.get("root")
+    if data_root is None and not (trained_from and Path(trained_from).is_dir()):
+        data_root = os.environ.get("INITODDS_DATA")
+    root = data_root or trained_from
+    load = {**settings.data.load, "root": root} if "root" in settings.data.load else settings.data.load
+    return settings.model_copy(update={"data": settings.data.model_copy(update={"root": root, "load": load})})
 
 
 def report(found: Diagnosis, at: int) -> str:

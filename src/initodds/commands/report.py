@@ -14,7 +14,7 @@ from tabulate import tabulate
 from initodds.statistics import comparison, figures, frames, rates, survival
 from initodds.statistics.rates import CONFIDENCE
 from initodds.sweeps import summary
-from initodds.tracking import cell_runs, loading
+from initodds.tracking import loading, reading
 from initodds.vocabulary import OUTCOMES, InputError
 
 CAPTIONS = {
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--experiment", default=loading.DEFAULT_EXPERIMENT, help="default: %(default)s")
     options = parser.parse_args()
     try:
-        store = loading.open_store(options.uri, options.experiment)
+        store = loading.open_store(options.uri, options.experiment, "--uri")
         sweep = loading.find_sweep(store, options.sweep)
         frame = loading.load_replicates(options.uri, options.experiment, sweep)
         curves = loading.load_curves(options.uri, options.experiment, sweep)
@@ -51,7 +51,7 @@ def main() -> None:
     except InputError as error:
         sys.exit(f"initodds-report: {error}")
     folder = Path(options.out)
-    failed = cell_runs.read_failed_cells(store, sweep)
+    failed = reading.failed_cells(store, sweep)
     write_folder(folder, frame, curves, swept, store.client.get_run(sweep), failed)
     print(f"{folder / 'README.md'}: {len(frame)} networks")
 

@@ -25,13 +25,14 @@ CONSTANT = 0.01
 class Task(Protocol):
     """What networks with so many `outputs` are asked.
 
-    score_name, part_name: what the score, and a part's, are called in columns and in words.
-    part: what a part is, in a word.
+    score_name, part_name: what the score, one of `SCORES`, and a part's, are called in columns and in words.
+    part, parts_word: what a part is, and several are, in a word.
     """
 
     score_name: ClassVar[str]
     part_name: ClassVar[str]
     part: ClassVar[str]
+    parts_word: ClassVar[str]
 
     @property
     def outputs(self) -> int: ...
@@ -81,6 +82,7 @@ class Classification:
     score_name: ClassVar[str] = "accuracy"
     part_name: ClassVar[str] = "recall"
     part: ClassVar[str] = "class"
+    parts_word: ClassVar[str] = "classes"
 
     def __post_init__(self) -> None:
         if self.outputs != self.classes and (self.outputs, self.classes) != (1, 2):
@@ -150,6 +152,7 @@ class Regression:
     score_name: ClassVar[str] = "r_squared"
     part_name: ClassVar[str] = "r_squared"
     part: ClassVar[str] = "output"
+    parts_word: ClassVar[str] = "outputs"
 
     @property
     def parts(self) -> int:

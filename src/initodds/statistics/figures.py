@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from initodds.statistics.frames import Columns, groups, names, require_columns, require_outcome, require_own_columns
 from initodds.statistics.rates import interval
-from initodds.vocabulary import OUTCOMES
+from initodds.vocabulary import OUTCOMES, SCORES
 
 # Okabe and Ito's colours, told apart with any kind of colour vision, and by their lightness in print.
 COLOURS = dict(zip(OUTCOMES, ("#009E73", "#56B4E9", "#E69F00", "#D55E00", "#000000"), strict=True))
@@ -55,8 +55,12 @@ def curves(frame: pd.DataFrame, metric: str, ax: Axes) -> Axes:
     return ax
 
 
+LOWEST_SHOWN = {"accuracy": 0.0, "r_squared": -0.2}
+"""Where the axis of a score begins: an R^2 far under 0 would leave no room for the others."""
+
+
 def outcome_curves(frame: pd.DataFrame, title: str, apart: Columns = ()) -> Figure:
-    """Accuracy and cost of all replicates over the steps, coloured by outcome; `frame` as for `curves`, with both.
+    """Score and cost of all replicates over the steps, coloured by outcome; `frame` as for `curves`, with both.
 
     apart: settings between which a cost is not the same thing, as network.cost: its costs have a panel for each of
         their combinations. Raises InputError where a column is missing.
@@ -67,8 +71,12 @@ def outcome_curves(frame: pd.DataFrame, title: str, apart: Columns = ()) -> Figu
     """
     require_columns(frame, apart=apart)
     of_costs = list(groups(frame, apart))
-    figure, (left, *others) = panels(1 + len(of_costs), 4.5 * (1 + len(of_costs)), 3.6)
-    curves(frame, "accuracy", left).set_ylim(0, 1)
+    scores = [name for name in SCORES if name in frame]
+    count = len(scores) + len(of_costs)
+    figure, axes = panels(count, 4.5 * count, 3.6)
+    for score, ax in zip(scores, axes, strict=False):
+        curves(frame.dropna(subset=score), score, ax).set_ylim(LOWEST_SHOWN[score], 1)
+    others = axes[len(scores) :]
     for (values, part), ax in zip(of_costs, others, strict=True):
         curves(part, "cost", ax).set_ylim(bottom=0)
         ax.set_title(", ".join(short(key, value) for key, value in values.items()), fontsize="small")

@@ -32,7 +32,7 @@ def combinations(overrides: Sequence[str], loader: ConfigLoader) -> list[list[st
         if override.is_sweep_override():
             alternatives[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
         else:
-            alternatives[key] = [override.input_line]
+            alternatives[key] = [str(override.input_line)]
     return [list(cell) for cell in product(*alternatives.values())]
 
 
@@ -68,7 +68,7 @@ class Composer:
                 advice.require_name(choice)
             if any(override.type is not OverrideType.CHANGE for override in parsed):
                 return self._load(overrides)  # what is added counts for what comes after it
-            config = deepcopy(self._chosen(tuple(choice.input_line for choice in choices)))
+            config = deepcopy(self._chosen(tuple(str(choice.input_line) for choice in choices)))
             for override in parsed:
                 if not self._is_choice(override):
                     _set(config, override)

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
@@ -20,6 +20,8 @@ from initodds.sweeps.progress import Monitor, Report
 from initodds.vocabulary import InputError, one_line
 
 if TYPE_CHECKING:
+    from initodds.tracking.parts import Part
+    from initodds.tracking.reading import Asked
     from initodds.tracking.store import Store
 
 SWEEP = "INITODDS_SWEEP"
@@ -56,17 +58,20 @@ def end_on_sigterm() -> None:
 def run_alone(composed: DictConfig) -> None:
     """Run one cell that belongs to no sweep, and print its rates. A bad value ends the command in one line."""
     from initodds.sweeps import summary
-    from initodds.tracking import store, unsent
+    from initodds.tracking import reading, store, unsent
 
     end_on_sigterm()
     try:
         settings = config.read(composed)
-        there = store.connect(settings.tracking.uri, settings.tracking.experiment)
-        store.bury(there)
-        unsent.send(there)
+        opened = store.connect(settings.tracking.uri, settings.tracking.experiment)
+        store.bury(opened)
+        unsent.send(opened)
+        reading.finished_runs(opened)  # so that those of an earlier version have their fingerprints
         with Monitor():
-            fingerprint = run_cell(settings)
-        print(summary.of_cell(there, fingerprint))
+            asked, trained = run_cell(settings)
+        if not trained:
+            print("the cell is tracked already, and was not trained again", file=sys.stderr)
+        print(summary.of_cell(opened, asked))
     except InputError as error:  # told here, since Hydra would add a line of its own
         sys.exit(f"initodds: {error}")
 
@@ -96,56 +101,79 @@ def run_trial(composed: DictConfig) -> float:
     end_on_sigterm()
     settings = config.read(composed)
     with Monitor():
-        fingerprint = run_cell(settings)
+        asked, _ = run_cell(settings)
     store = connect(settings.tracking.uri, settings.tracking.experiment)
-    return summary.share_converged(store, fingerprint)
+    return summary.share_converged(store, asked)
 
 
-def run_cell(settings: Settings) -> str:
+def run_cell(settings: Settings) -> tuple["Asked", bool]:
     """Train what is missing of a cell, with its progress reported, and track it, under the current sweep if any.
 
-    Returns the cell's fingerprint. Raises InputError where the data cannot be had, or where the store could not be
-    written for `settings.tracking.patience` seconds: the result is then kept on disk, and written at the next start.
+    Returns what the settings ask for, and whether anything was missing. Raises InputError where the data cannot be had,
+    or where the store could not be written for `settings.tracking.patience` seconds: the result is then kept on disk,
+    and written at the next start.
     """
-    from initodds.tracking import cell_runs
-    from initodds.tracking.store import Run, connect, environment, patiently, store_errors
-    from initodds.tracking.unsent import Unsent, write_again
+    from initodds.tracking import parts, reading, store
+
+    uri, patience = settings.tracking.uri, settings.tracking.patience
+    hydra = HydraConfig.get()
+    asked = asked_for(settings, dict(hydra.runtime.choices), cell_name(hydra.overrides.task))
+    opened = store.patiently(lambda: store.connect(uri, settings.tracking.experiment), patience)
+    tracked = store.patiently(lambda: reading.runs_of_cell(opened, asked.fingerprint), patience)
+    runs = [] if settings.tracking.rerun else tracked
+    missing = parts.missing(runs, settings.replicates, settings.diagnosis.model_dump())
+    if missing is None:
+        return asked, False
+    diagnosis = settings.diagnosis.model_validate(missing.diagnosis)
+    settings = settings.model_copy(update={"diagnosis": diagnosis})
+    known = parts.parts_between(runs, missing.first, settings.replicates)
+    track(opened, settings, asked, missing.first, known)
+    return asked, True
+
+
+def track(store: "Store", settings: Settings, asked: "Asked", first: int, known: Sequence["Part"]) -> None:
+    """Train and diagnose the replicates of a cell from number `first` on, and write them to the store. Those that are
+    `known` already, all of them, need only be diagnosed, if what that takes was kept. Raises as `run_cell` does."""
+    from initodds.tracking import again, identity, records, unsent, writing
+    from initodds.tracking.store import Run, environment, patiently, store_errors
 
     tracked = settings.tracking
-    fingerprint = cell_runs.fingerprint(settings, config.dataset(settings).sha256)
-    store = patiently(lambda: connect(tracked.uri, tracked.experiment), tracked.patience)
-    first = 0 if tracked.rerun else patiently(lambda: adopt(store, settings, fingerprint), tracked.patience)
-    if first >= settings.replicates:
-        return fingerprint
-    choices = dict(HydraConfig.get().runtime.choices)
-    name = cell_name(HydraConfig.get().overrides.task) + (f" from replicate {first}" if first else "")
-    tags = {**environment(), "fingerprint": fingerprint, "job": str(tracked.job), "sweep": current() or ""}
-    if sweep := current():
-        tags[cell_runs.member_tag(sweep)] = str(tracked.job)
+    name = asked.name + (f" from replicate {first}" if first else "")
+    tags = {**environment(), "job": str(tracked.job), "sweep": current() or ""}
+    tags |= {identity.TAG: asked.fingerprint, records.DIAGNOSIS: settings.diagnosis.model_dump_json()}
+    heading = records.Heading(name, current(), tags, asked.params)
     report = Report(name, cell.epochs_to_train(settings, first))
     run = patiently(lambda: Run(store, name, "cell", current(), tags), tracked.patience)
-    trained = None
+    record = None
     try:
         with run.ending():
-            trained = cell.run(settings, report, first)
+            record = again.diagnosed(store, known, settings, heading, report)
+            record = record or records.record_of(cell.run(settings, report, first), settings, heading)
             report.stage("tracking")
-            cell_runs.write_cell(run, settings, choices, trained)
+            writing.write(run, record)
     except store_errors() as error:
-        if trained is None:
+        if record is None:
             raise
-        write_again(run, Unsent(name, current(), tags, settings, choices, trained), error)
-    report.finish(cell_runs.in_words(trained.judgement.outcome))
-    return fingerprint
+        unsent.write_patiently(run, record, error, tracked.uri, tracked.patience)
+    report.finish(record.in_words)
 
 
-def adopt(store: "Store", settings: Settings, fingerprint: str) -> int:
-    """How many of a cell's replicates are tracked already; the runs that have them become members of the sweep."""
-    from initodds.tracking import cell_runs
+def asked_for(
+    settings: Settings, choices: Mapping[str, str], name: str, swept: Mapping[str, str] | None = None
+) -> "Asked":
+    """What a cell's settings ask for: of which cell, under which names, how many replicates.
 
-    runs = cell_runs.runs_of_cell(store, fingerprint)
-    if sweep := current():
-        cell_runs.join(store, runs, sweep, settings.tracking.job)
-    return sum(cell_runs.replicates_of(run) for run in runs)
+    choices: the option that was chosen of each config group.  name: see `cell_name`.  swept: values of swept keys,
+        which are among its names though they be no settings of a network.
+    """
+    from initodds.tracking import records
+    from initodds.tracking.reading import Asked
+    from initodds.tracking.stored_settings import stored_settings
+
+    params = records.parameters(settings, choices)
+    params |= {key: value for key, value in (swept or {}).items() if key not in params}
+    fingerprint = stored_settings(settings, config.dataset(settings).sha256).fingerprint
+    return Asked(name, fingerprint, params, settings.replicates)
 
 
 def cell_name(overrides: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,66 +10,114 @@ from hydra.errors import HydraException
 
 from initodds.cells import config
 from initodds.cells.config import Settings
-from initodds.sweeps.jobs import cell_name, swept_keys
-from initodds.tracking import cell_runs
+from initodds.sweeps.jobs import asked_for, cell_name, swept_keys
+from initodds.tracking import parts, reading
+from initodds.tracking.reading import Asked
+from initodds.tracking.records import GROUPS
 from initodds.tracking.store import Run, Store, environment, search
-from initodds.vocabulary import InputError
+from initodds.vocabulary import InputError, one_line
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One cell of a sweep: its place there, what was set for it, and its settings and fingerprint, or why it cannot be
-    run."""
+    """One cell of a sweep: its place there, what was set for it, what that asks for, and its settings, or why it cannot
+    be run."""
 
     place: int
     overrides: list[str]
+    asked: Asked
     settings: Settings | None = None
-    fingerprint: str = ""
     error: Exception | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """What identifies the cell; "" for one that cannot be run."""
+        return self.asked.fingerprint
 
 
 def read(cells: Iterable[list[str]], compose: Callable[[list[str]], Any]) -> list[Planned]:
-    """The cells with these overrides, each composed and checked, its data included."""
+    """The cells with these overrides, each composed and checked, its data included.
+
+    `compose` makes the config of a cell, Hydra's own part of it included.
+    """
+    every = list(cells)
+    swept = swept_keys(every)
     planned = []
-    for place, overrides in enumerate(cells):
+    for place, overrides in enumerate(every):
+        name = cell_name(overrides)
         try:
-            settings = config.read(compose(overrides))
-            fingerprint = cell_runs.fingerprint(settings, config.dataset(settings).sha256)
-            planned.append(Planned(place, overrides, settings, fingerprint))
+            composed = compose(overrides)
+            settings = config.read(composed)
+            asked = asked_for(settings, dict(composed.hydra.runtime.choices), name, _swept_values(overrides, swept))
+            planned.append(Planned(place, overrides, asked, settings))
         except (HydraException, InputError) as error:
-            planned.append(Planned(place, overrides, error=error))
+            planned.append(Planned(place, overrides, Asked(name, "", {}, 0, one_line(error)), error=error))
     return planned
 
 
-def sweep_run(store: Store, planned: list[Planned], name: str, rerun: bool) -> Run:
-    """The run of the sweep with these cells: a new one, or the one that an earlier start of the same sweep has made.
+def sweep_run(store: Store, planned: Sequence[Planned], name: str, rerun: bool) -> Run:
+    """The run of the sweep with these cells, with the list of them: a new one, or the one that an earlier start of the
+    same sweep has made.
 
-    It is not taken up where it is to be done again, or where another process is still at it.
+    It is not taken up where it is to be done again, or where another process is still at it. The same sweep is one of
+    the same cells under the same names; it may ask for more replicates, or for more of a diagnosis.
     """
-    marks = sorted({cell.fingerprint or cell_name(cell.overrides) for cell in planned})
-    key = hashlib.sha256(json.dumps(marks).encode()).hexdigest()[:32]
-    tags = {**environment(), "key": key, "swept": ",".join(swept_keys([cell.overrides for cell in planned]))}
-    earlier = [] if rerun else search(store, f"tags.level = 'sweep' and tags.key = '{key}'")
+    tags = {**environment(), "key": _key(planned), "swept": ",".join(swept_keys([cell.overrides for cell in planned]))}
+    earlier = [] if rerun else search(store, f"tags.level = 'sweep' and tags.key = '{tags['key']}'")
     if earlier and earlier[-1].info.status != "RUNNING":
-        return Run.again(store, earlier[-1].info.run_id, tags)
-    return Run(store, name, "sweep", None, tags)
+        run = Run.again(store, earlier[-1].info.run_id, tags)
+    else:
+        run = Run(store, name, "sweep", None, tags)
+    run.client.log_text(run.id, reading.asked_text([cell.asked for cell in planned]), reading.CELLS)
+    return run
 
 
-def to_do(store: Store, sweep: str, planned: list[Planned], rerun: bool) -> list[list[str]]:
-    """The overrides of the cells that have to be run. Those that are tracked already become members of the sweep; those
-    that cannot be run get a failed run."""
-    finished = search(store, "tags.level = 'cell' and attributes.status = 'FINISHED'")
-    tracked = {} if rerun else cell_runs.by_fingerprint(finished)
-    todo = []
+def to_do(store: Store, sweep: str, planned: Sequence[Planned], rerun: bool) -> list[list[str]]:
+    """The overrides of the cells that have to be run. Those that cannot be run get a failed run.
+
+    Of several that ask for the same networks, those are left out that ask for no more than another one does.
+    """
+    tracked = {} if rerun else reading.finished_runs(store)
+    chosen: list[Planned] = []
     for cell in planned:
         if cell.settings is None:
-            tags = {cell_runs.member_tag(sweep): str(cell.place), "sweep": sweep}
-            failed = Run(store, cell_name(cell.overrides), "cell", sweep, tags)
+            tags = {"sweep": sweep, "job": str(cell.place)}
+            failed = Run(store, cell.asked.name, "cell", sweep, tags)
             failed.broken_off("FAILED", cell.error or InputError("not accepted"))
-            continue
-        runs = cell_runs.whole(tracked.get(cell.fingerprint, []))
-        if sum(cell_runs.replicates_of(run) for run in runs) < cell.settings.replicates:
-            todo.append([*cell.overrides, f"tracking.job={cell.place}"])
-            continue
-        cell_runs.join(store, runs, sweep, cell.place)
-    return todo
+        elif _missing(cell, tracked) and not any(_asks_no_more(cell, other) for other in chosen):
+            chosen = [other for other in chosen if not _asks_no_more(other, cell)]
+            chosen.append(cell)
+    return [[*cell.overrides, f"tracking.job={cell.place}"] for cell in chosen]
+
+
+def _missing(cell: Planned, tracked: dict[str, list[parts.CellRun]]) -> bool:
+    """Whether anything has to be done of a cell."""
+    assert cell.settings is not None
+    runs = tracked.get(cell.fingerprint, [])
+    return parts.missing(runs, cell.settings.replicates, cell.settings.diagnosis.model_dump()) is not None
+
+
+def _asks_no_more(cell: Planned, other: Planned) -> bool:
+    """Whether a cell asks for networks that another one asks for as well, and for no more of them."""
+    assert cell.settings is not None
+    assert other.settings is not None
+    return (
+        cell.fingerprint == other.fingerprint
+        and cell.settings.replicates <= other.settings.replicates
+        and parts.covers(other.settings.diagnosis.model_dump(), cell.settings.diagnosis.model_dump())
+    )
+
+
+def _key(planned: Sequence[Planned]) -> str:
+    """What identifies a sweep: its cells and the options that it names them by, in any order."""
+    marks = sorted(
+        [cell.fingerprint or cell.asked.name, *(cell.asked.params.get(group, "") for group in GROUPS)]
+        for cell in planned
+    )
+    return hashlib.sha256(json.dumps(marks).encode()).hexdigest()[:32]
+
+
+def _swept_values(overrides: Sequence[str], swept: Sequence[str]) -> dict[str, str]:
+    """The values of the swept keys in a cell, as they were given, but for those that say where it is tracked."""
+    given = dict(override.split("=", 1) for override in overrides if "=" in override)
+    return {key: given[key] for key in swept if key in given and not key.startswith(("tracking", "hydra"))}

@@ -6,7 +6,9 @@ import pandas as pd
 from tabulate import tabulate
 
 from initodds.statistics import figures, rates
-from initodds.tracking import cell_runs, store
+from initodds.tracking import reading, store
+from initodds.tracking.parts import parts_of
+from initodds.tracking.reading import Asked, TrackedCell
 from initodds.tracking.store import Run, Store
 from initodds.vocabulary import OUTCOMES
 
@@ -14,22 +16,24 @@ SHOWN = ["init", "sgd.batch_size", "sgd.learning_rate"]
 """The settings that a table tells cells apart by where none was swept."""
 
 
-def of_sweep(there: Store, run: Run) -> int:
+def of_sweep(opened: Store, run: Run) -> int:
     """Print the table of a sweep's finished cells, and write it and the heat map to the sweep's run.
 
     Names the cells that did not finish on standard error, and returns their number.
     """
-    cells = cell_runs.read_cells(there, run.id)
-    failed = cell_runs.read_failed_cells(there, run.id)
+    tracked = reading.tracked_cells(opened, run.id)
+    cells = reading.counts_of(opened, tracked)
+    failed = reading.failed_cells(opened, run.id)
     if len(cells):
-        by = told_apart_by(there, run.id, cells)
+        by = told_apart_by(opened, run.id, cells)
         cells = cells.fillna(dict.fromkeys(by, ""))  # a key of one option of a group, which the others do not have
-        if cells.duplicated(by).any():  # they differ in what is no setting of a network, as in their diagnosis
+        if cells.duplicated(by).any():  # they differ in what has no name here
             by = [*by, "cell"]
             cells["cell"] = range(len(cells))
         of_cells = rates.of_counts(cells, by)
         print(text(of_cells, by, "simple"))
-        counts = cells[list(OUTCOMES)].sum()
+        once = reading.distinct(tracked)
+        counts = cells.loc[[cell in once for cell in tracked], list(OUTCOMES)].sum()
         markdown = f"{in_words(counts)} in {len(cells)} cells.\n\n{text(of_cells, by, 'github')}"
         run.log(store.now({"cells": len(cells), **counts.add_prefix("count/")}), {})
         run.describe(markdown)
@@ -47,15 +51,20 @@ def in_words(counts: pd.Series) -> str:
     return f"**{counts.sum()} networks**: {', '.join(parts)}"
 
 
-def of_cell(there: Store, fingerprint: str) -> str:
-    """The table of one cell."""
-    runs = cell_runs.runs_of_cell(there, fingerprint)
-    return text(rates.of_counts(cell_runs.counts_of(runs), SHOWN), SHOWN, "simple")
+def of_cell(opened: Store, asked: Asked) -> str:
+    """The table of one cell, under the names that it was asked for with."""
+    return text(rates.of_counts(_counts(opened, asked), SHOWN), SHOWN, "simple")
 
 
-def share_converged(there: Store, fingerprint: str) -> float:
+def _counts(opened: Store, asked: Asked) -> pd.DataFrame:
+    """How many of one cell's replicates have each outcome."""
+    parts = parts_of(reading.runs_of_cell(opened, asked.fingerprint), asked.replicates)
+    return reading.counts_of(opened, [TrackedCell(asked, parts)])
+
+
+def share_converged(opened: Store, asked: Asked) -> float:
     """The share of one cell's replicates that converged."""
-    counts = cell_runs.counts_of(cell_runs.runs_of_cell(there, fingerprint))[list(OUTCOMES)].sum()
+    counts = _counts(opened, asked)[list(OUTCOMES)].sum()
     return float(counts["converged"] / counts.sum())
 
 
@@ -67,7 +76,7 @@ def text(of_cells: pd.DataFrame, by: list[str], style: str) -> str:
     return f"{lines}\n\n{note}"
 
 
-def told_apart_by(there: Store, sweep: str, cells: pd.DataFrame) -> list[str]:
+def told_apart_by(opened: Store, sweep: str, cells: pd.DataFrame) -> list[str]:
     """The settings that the cells of a sweep differ in: what was swept, or `SHOWN` where nothing was."""
-    swept = there.client.get_run(sweep).data.tags["swept"].split(",")
+    swept = opened.client.get_run(sweep).data.tags["swept"].split(",")
     return [key for key in swept if key in cells] or SHOWN

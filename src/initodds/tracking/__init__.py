@@ -1,4 +1,4 @@
-"""Where results are kept: the MLflow store, what identifies a cell, its records, written and read back.
+"""Where results are kept: what identifies a cell (`identity`), its record (`records`), the MLflow store (`store`).
 
-Written through `initodds.tracking.cell_runs`, read through `initodds.tracking.loading`.
+Written through `writing`, or to disk by `unsent`; read through `reading`, and as frames through `loading`.
 """

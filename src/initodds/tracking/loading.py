@@ -1,23 +1,20 @@
 """MLflow to tidy pandas: what `tracking` wrote, read back."""
 
 import warnings
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from initodds.tracking import cell_runs, records
-from initodds.tracking.store import Store, client_of, search
+from initodds.tracking import reading, records
+from initodds.tracking.reading import TrackedCell, rows_of
+from initodds.tracking.store import SQLITE, Store, client_of, search, shown
 from initodds.vocabulary import OUTCOMES, InputError
 
 DEFAULT_URI, DEFAULT_EXPERIMENT = "sqlite:///mlflow.db", "initodds"
 
 OF_CELL = ("steps", "chance_level", "best_constant_cost")
 """The numbers that the replicates of a cell share: metrics of the cell's run, columns here."""
-
-LEFT_OUT = ("replicates", "first")
-"""Params that say how a cell was divided into runs."""
 
 
 def load_replicates(
@@ -35,61 +32,71 @@ def load_replicates(
     best to worst; the other columns of `records.replicates_frame`, where steps_to_target is NaN if the target was never
     reached in `steps` steps, and what a diagnosis says is "" or NaN where there was none; `OF_CELL`.
 
+    Without `sweep`, every network is there once, whoever asked for it and however, under the names that it was first
+    trained under; the column replicates says how many its cell has. With `sweep`, every cell of the sweep is there
+    under the names that the sweep asked for it with, and with as many replicates. A sweep that asks for the same
+    networks twice, as `init=half,uniform` does, or `replicates=3,5`, so has them in several rows, with the same `cell`
+    and `replicate`: rates by what was swept are right, and rates over all of the sweep count them that often.
+
     Raises InputError where there is no such store, experiment or sweep, or no finished cell in it. Warns of a sweep
     that is still running, of which the finished cells are returned.
     """
     store = open_store(tracking_uri, experiment)
-    sweep = None if sweep is None else find_sweep(store, sweep)
-    runs = finished_cells(store, sweep)
-    tables = [cell_runs.read_replicates(store, run.info.run_id).assign(part=part) for part, run in enumerate(runs)]
+    cells = finished_cells(store, None if sweep is None else find_sweep(store, sweep))
+    read = cache(lambda run_id: reading.read_replicates(store, run_id))
+    tables = [
+        rows_of(read(part.run.id), part).assign(
+            place=place, sweep=part.run.tags.get("sweep", ""), **{key: part.run.metrics.get(key) for key in OF_CELL}
+        )
+        for place, cell in enumerate(cells)
+        for part in cell.parts
+    ]
+    settings = pd.DataFrame([cell.asked.params for cell in cells])
+    settings = settings.assign(**{key: typed(settings[key]) for key in settings})
+    settings.insert(0, "cell", [cell.asked.fingerprint for cell in cells])
     replicates = pd.concat(tables, ignore_index=True)
-    parts = pd.DataFrame([settings_of(run) for run in runs])
-    parts = parts.assign(**{key: typed(parts[key]) for key in parts})
-    numbers = pd.DataFrame([{key: run.data.metrics.get(key, np.nan) for key in OF_CELL} for run in runs])
-    ids = pd.DataFrame(
-        {
-            "sweep": [run.data.tags.get("sweep", "") for run in runs],
-            "cell": [run.data.tags["fingerprint"] for run in runs],
-        }
-    )
-    frame = pd.concat([ids, parts], axis=1).merge(replicates, left_index=True, right_on="part")
-    frame = frame.merge(numbers, left_on="part", right_index=True).drop(columns="part").reset_index(drop=True)
-    frame.insert(2, "run_id", frame.pop("run_id"))
-    return frame.assign(outcome=pd.Categorical(frame["outcome"], categories=OUTCOMES, ordered=True))
-
-
-def settings_of(run: Any) -> dict[str, str]:
-    """The settings of a cell's run, as text."""
-    return {key: value for key, value in run.data.params.items() if key not in LEFT_OUT}
+    frame = replicates.merge(settings, left_on="place", right_index=True)
+    first = ["sweep", "cell", "run_id", *settings.columns[1:]]
+    last = list(OF_CELL)
+    between = [name for name in replicates if name not in (*first, *last, "place")]
+    outcome = pd.Categorical(frame["outcome"], categories=OUTCOMES, ordered=True)
+    return frame[[*first, *between, *last]].reset_index(drop=True).assign(outcome=outcome)
 
 
 def load_curves(
     tracking_uri: str | None = None, experiment: str | None = None, sweep: str | None = None
 ) -> pd.DataFrame:
-    """The checkpoints of all replicates, one row each: cell, replicate, step, accuracy, cost, hidden_saturated.
+    """The checkpoints of all replicates, one row each: cell, replicate, step, accuracy (r_squared of a
+    regression), cost, hidden_saturated.
 
-    Arguments and errors as for `load_replicates`, to whose rows cell and replicate lead.
+    Arguments and errors as for `load_replicates`, to whose rows cell and replicate lead. Every network is there once,
+    in a sweep too.
     """
     store = open_store(tracking_uri, experiment)
     cells = finished_cells(store, None if sweep is None else find_sweep(store, sweep))
     frames = []
-    for run in cells:
-        history = cell_runs.read_arrays(store, run.info.run_id, cell_runs.HISTORY)
-        frame = records.checkpoints_frame(history, history["replicates"])
-        frames.append(frame.assign(cell=run.data.tags["fingerprint"]))
-    return pd.concat(frames, ignore_index=True)[["cell", "replicate", "step", *records.CURVES]]
+    for cell in reading.distinct(cells):
+        for part in cell.parts:
+            history = reading.read_arrays(store, part.run.id, records.HISTORY)
+            frame = rows_of(records.checkpoints_frame(history, history["replicates"]), part)
+            frames.append(frame.assign(cell=cell.asked.fingerprint))
+    curves = [name for name in records.CURVES if any(name in frame for frame in frames)]
+    return pd.concat(frames, ignore_index=True)[["cell", "replicate", "step", *curves]]
 
 
-def open_store(tracking_uri: str | None, experiment: str | None) -> Store:
-    """The store and an experiment that it already has. Raises InputError where there is none of that name."""
+def open_store(tracking_uri: str | None, experiment: str | None, key: str = "tracking_uri") -> Store:
+    """The store and an experiment that it already has, to be read. `key`: what the user calls the address.
+
+    Raises InputError where there is none of that name.
+    """
     uri, name = tracking_uri or DEFAULT_URI, experiment or DEFAULT_EXPERIMENT
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
-        raise InputError(f"tracking_uri={uri}: no such file; run a sweep first, or name the file that has one")
-    client = client_of(uri)
+    if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).is_file():
+        raise InputError(f"{key}={uri}: no such file; run a sweep first, or name the file that has one")
+    client = client_of(uri, key, to_write=False)
     found = client.get_experiment_by_name(name)
     if found is None:
         names = ", ".join(experiment.name for experiment in client.search_experiments())
-        raise InputError(f"experiment={name}: not in {uri}; it has {names}")
+        raise InputError(f"experiment={name}: not in {shown(uri)}; it has {names}")
     return Store(client, found.experiment_id)
 
 
@@ -102,23 +109,23 @@ def find_sweep(store: Store, sweep: str) -> str:
     ids = [run.info.run_id for run in runs]
     found = ids[-1:] if sweep == "latest" else [run_id for run_id in ids if run_id.startswith(sweep)]
     if len(found) == 1:
-        return found[0]
+        return str(found[0])
     there = ", ".join(f"{run.info.run_id} ({run.info.run_name})" for run in runs[-5:]) or "none"
     raise InputError(f"sweep={sweep}: {len(found)} sweeps found; the last ones are {there}")
 
 
-def finished_cells(store: Store, sweep: str | None) -> list[Any]:
-    """The runs of the finished cells of a sweep, or of all, see `tracking.finished_cells`.
+def finished_cells(store: Store, sweep: str | None) -> list[TrackedCell]:
+    """The finished cells of a sweep, or of all, see `reading.tracked_cells`.
 
     Raises InputError where there is none. Warns where the sweep is still running.
     """
-    finished = cell_runs.finished_cells(store, sweep)
+    cells = reading.tracked_cells(store, sweep)
     if sweep and store.client.get_run(sweep).info.status == "RUNNING":
-        warnings.warn(f"sweep {sweep} is still running: {len(finished)} cells are finished so far", stacklevel=3)
-    if not finished:
+        warnings.warn(f"sweep {sweep} is still running: {len(cells)} cells are finished so far", stacklevel=3)
+    if not cells:
         what = f"sweep={sweep}" if sweep else "experiment"
         raise InputError(f"{what}: no finished cell in it")
-    return finished
+    return cells
 
 
 def typed(column: pd.Series) -> pd.Series:

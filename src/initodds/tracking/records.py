@@ -1,56 +1,213 @@
-"""A trained cell as tidy frames: what is kept of it, whatever it is kept in."""
+"""A trained cell as a record: all that is kept of it, as plain data and words, whatever it is kept in.
+
+A record is written to MLflow by `initodds.tracking.writing`, or to disk, where the store fails, by
+`initodds.tracking.unsent`. Loads none of what trains a cell, so that what reads the frames need not.
+"""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from initodds.cells.cell import Cell
-from initodds.verdicts.diagnosis import Diagnosis
-from initodds.verdicts.explanation import explain
+from initodds.tracking import stored_settings
+from initodds.tracking.stored_settings import StoredSettings
+from initodds.verdicts import outcomes
+from initodds.vocabulary import SCORES
 
-CURVES = ("accuracy", "cost", "hidden_saturated")
-"""The arrays of a `History` that are kept of each replicate at every checkpoint."""
+if TYPE_CHECKING:
+    from initodds.cells.cell import Cell
+    from initodds.cells.config import Settings
+    from initodds.tracking.page import Common
+    from initodds.verdicts.diagnosis import Diagnosis
 
-CHECKPOINTS = ("steps", *CURVES, "recall", "outputs_high", "outputs_low")
-"""The arrays of a `History` that are kept of a cell."""
+Array = np.ndarray
+
+REPLICATES, HISTORY, WEIGHTS = "replicates.parquet", "history.npz", "weights.npz"
+"""The artifacts of a cell's run, beside `stored_settings.NAME`."""
+
+DIAGNOSIS = "diagnosis"
+"""The tag of a cell's run with the settings of that group, as JSON."""
+
+GROUPS = ("data", "network", "init", "engine", "optimizer")
+"""The config groups whose options are names in a table."""
+
+CURVES = (*SCORES, "cost", "hidden_saturated")
+"""What is kept of each replicate at every checkpoint; of `SCORES`, that of the task."""
 
 WORDS = ("outcome", "cause", "point", "explanation")
 """The columns of `replicates_frame` that are text; the others are numbers."""
 
 
-def replicates_frame(cell: Cell) -> pd.DataFrame:
+@dataclass(frozen=True, eq=False)
+class Record:
+    """All that is kept of a trained cell: numbers, text, arrays of numbers, and frames of these.
+
+    name, parent, tags: of its run; the parent is the run id of its sweep, or None.
+    params, metrics, description: of its run too. Each replicate's run has the params as well.
+    settings: the content of settings.json.  each_a_run: whether each replicate gets a run of its own.
+    replicates: its `replicates_frame`.  history: the arrays of history.npz, see `history_arrays`.
+    weights: the arrays of weights.npz, see `weights_arrays`; none where none are kept.
+    """
+
+    name: str
+    parent: str | None
+    tags: dict[str, str]
+    params: dict[str, str]
+    metrics: dict[str, float]
+    description: str
+    settings: str
+    each_a_run: bool
+    replicates: pd.DataFrame
+    history: dict[str, Array]
+    weights: dict[str, Array]
+
+    @property
+    def title(self) -> str:
+        """The settings that the figure of its curves is headed with."""
+        keys = ("init", "sgd.batch_size", "sgd.learning_rate")
+        return ", ".join(f"{key} {self.params[key]}" for key in keys if key in self.params)
+
+    @property
+    def in_words(self) -> str:
+        """What became of its replicates: `30 converged, 2 partial`."""
+        from initodds.tracking import page
+
+        return page.in_words(self.replicates["outcome"].to_numpy())
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """Its `checkpoints_frame`, with each replicate's outcome."""
+        curves = checkpoints_frame(self.history, self.history["replicates"])
+        return curves.merge(self.replicates[["replicate", "outcome"]], on="replicate")
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What stands over a record: the name of its run, its parent, its tags and its params, as `Record` has them."""
+
+    name: str
+    parent: str | None
+    tags: dict[str, str]
+    params: dict[str, str]
+
+
+def record_of(cell: "Cell", settings: "Settings", heading: Heading) -> Record:
+    """The record of a cell that was trained with these settings."""
+    from initodds.tracking.page import Common
+
+    steps = int(cell.history.steps[-1])
+    common = Common(cell.network.sizes, cell.data.name, steps, cell.chance_level, cell.best_constant_cost, cell.seconds)
+    kept = np.flatnonzero(outcomes.among(cell.judgement.outcome, settings.diagnosis.keep_weights))
+    weights = weights_arrays(cell, kept) if len(kept) else {}
+    stored = stored_settings.stored_settings(settings, cell.data.sha256)
+    return put_together(heading, stored, common, replicates_frame(cell), history_arrays(cell), weights, cell.diagnosis)
+
+
+def put_together(
+    heading: Heading,
+    stored: StoredSettings,
+    common: "Common",
+    replicates: pd.DataFrame,
+    history: dict[str, Array],
+    weights: dict[str, Array],
+    diagnosis: "Diagnosis | None",
+) -> Record:
+    """A record from its parts, its numbers and words made of them; `replicates` has the `diagnosis` already."""
+    from initodds.tracking import page
+
+    return Record(
+        name=heading.name,
+        parent=heading.parent,
+        tags=heading.tags,
+        params={**heading.params, "first": str(replicates["replicate"].iloc[0])},
+        metrics=page.metrics(replicates, common),
+        description=page.description(replicates, common, diagnosis),
+        settings=stored_settings.to_text(stored),
+        each_a_run=stored.settings["tracking"]["replicates"] == "runs",
+        replicates=replicates,
+        history=history,
+        weights=weights,
+    )
+
+
+def parameters(settings: "Settings", choices: Mapping[str, str]) -> dict[str, str]:
+    """The settings that can change a result, flat, as text, by the keys that the command line has for them.
+
+    `choices` has the option that was chosen of each config group; paths, the diagnosis and the tracking are left out.
+    The init's class is there, since a user's own may stand in the place of the option's.
+    """
+    groups = {name: choices[name] for name in GROUPS if name in choices}
+    left_out: Any = {"tracking": True, "diagnosis": True, "data": {"load", "root", "path"}}
+    leaves = pd.json_normalize(settings.model_dump(exclude=left_out)).iloc[0]
+    flat = {**groups, **{key: value for key, value in leaves.items() if key != "engine._target_"}}
+    return {str(key): str(value) for key, value in flat.items()}
+
+
+def history_arrays(cell: "Cell") -> dict[str, Array]:
+    """What is kept of the checkpoints of a cell: replicates (R,), steps (C,), and of each checkpoint and replicate the
+    task's score and cost and hidden_saturated (C, R), its parts' scores (C, R, parts), outputs_high and outputs_low
+    (C, R). The score and its parts' have the names that the task has for them, as accuracy and recall."""
+    history, task = cell.history, cell.task
+    parts = f"{task.part_name}_of_parts" if task.part_name == task.score_name else task.part_name
+    return {
+        "replicates": cell.replicates,
+        "steps": history.steps,
+        task.score_name: history.score,
+        parts: history.part_scores,
+        **{name: getattr(history, name) for name in ("cost", "hidden_saturated", "outputs_high", "outputs_low")},
+    }
+
+
+def replicates_frame(cell: "Cell") -> pd.DataFrame:
     """One row a replicate: replicate, order, `WORDS`, and the numbers it ended with.
 
     cause, point and explanation are "" where a replicate was not diagnosed, its numbers are NaN there; steps_to_target
     is NaN where the target was never reached.
     """
-    history, judgement = cell.history, cell.judgement
+    history, judgement, task = cell.history, cell.judgement, cell.task
     frame = pd.DataFrame(
         {
             "replicate": cell.replicates,
             "order": cell.orders,
             "outcome": judgement.outcome,
-            **{name: getattr(history, name)[-1] for name in CURVES},
-            "best_accuracy": history.accuracy.max(axis=0),
-            "dead_classes": judgement.dead_classes,
+            task.score_name: history.score[-1],
+            "cost": history.cost[-1],
+            "hidden_saturated": history.hidden_saturated[-1],
+            f"best_{task.score_name}": history.score.max(axis=0),
+            f"dead_{task.parts_word}": judgement.dead_parts,
             "outputs_high": history.outputs_high[-1],
             "outputs_low": history.outputs_low[-1],
             "naive_overflows": history.overflows,
             "steps_to_target": judgement.steps_to_target,
-            **{f"recall_{k}": recall for k, recall in enumerate(history.recall[-1].T)},
+            **{f"{task.part_name}_{part}": scores for part, scores in enumerate(history.part_scores[-1].T)},
         }
     )
-    if cell.diagnosis is None:
+    return with_diagnosis(frame, cell.diagnosis, cell.escaped)
+
+
+def with_diagnosis(
+    frame: pd.DataFrame, diagnosis: "Diagnosis | None", escaped: Mapping[str, Array] | None = None
+) -> pd.DataFrame:
+    """The frame of replicates with the columns of `diagnosis_frame`; cause, point and explanation only, and empty,
+    where nothing was diagnosed."""
+    if diagnosis is None:
         return frame.assign(cause="", point="", explanation="")
-    frame = frame.merge(diagnosis_frame(cell.diagnosis, cell.escaped), on="replicate", how="left")
+    frame = frame.merge(diagnosis_frame(diagnosis, escaped or {}), on="replicate", how="left")
     return frame.fillna({"cause": "", "point": "", "explanation": ""})
 
 
-def diagnosis_frame(diagnosis: Diagnosis, escaped: Mapping[str, np.ndarray]) -> pd.DataFrame:
+def without_diagnosis(frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns of a `replicates_frame` that are known from the training: those before cause."""
+    return frame.loc[:, :"cause"].drop(columns="cause")
+
+
+def diagnosis_frame(diagnosis: "Diagnosis", escaped: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """One row a diagnosed replicate: replicate, cause, point, explanation, the numbers of its symptoms and of its
     Hessian's spectrum, and whether it got out, 1 or 0, by each way that was tried."""
+    from initodds.verdicts.explanation import explain
+
     symptoms, spectrum = diagnosis.symptoms, diagnosis.spectrum
     return pd.DataFrame(
         {
@@ -74,14 +231,14 @@ def diagnosis_frame(diagnosis: Diagnosis, escaped: Mapping[str, np.ndarray]) -> 
 
 
 def checkpoints_frame(history: Mapping[str, Any], replicates: np.ndarray) -> pd.DataFrame:
-    """A history's checkpoints, one row a replicate and step: replicate, step, and each of `CURVES`."""
+    """A history's checkpoints, one row a replicate and step: replicate, step, and those of `CURVES` that it has."""
     steps = len(history["steps"])
-    columns = {name: history[name].ravel() for name in CURVES}
+    columns = {name: history[name].ravel() for name in CURVES if name in history}
     numbers = {"replicate": np.tile(replicates, steps), "step": np.repeat(history["steps"], len(replicates))}
     return pd.DataFrame({**numbers, **columns})
 
 
-def weights_arrays(cell: Cell, places: np.ndarray) -> dict[str, np.ndarray]:
+def weights_arrays(cell: "Cell", places: np.ndarray) -> dict[str, np.ndarray]:
     """The weights of the replicates at these places (K,): replicates (K,), and for each layer l, counted from 1,
     weights_l (K, fan_in, fan_out) and biases_l (K, fan_out)."""
     arrays = {"replicates": cell.replicates[places]}

@@ -3,11 +3,15 @@
 MLflow takes seconds to import, so it is imported late.
 """
 
+import errno
+import getpass
 import logging
 import os
+import re
 import shlex
 import socket
 import sqlite3
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psutil
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from initodds import blas
 from initodds.vocabulary import InputError, one_line
@@ -31,7 +35,16 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 SQLITE = "sqlite:///"
+DATABASES = ("postgresql", "mysql", "mssql")
+"""How the addresses of the database servers begin that MLflow knows."""
+SECONDS_TO_ANSWER = 10
+"""For which a server is waited for."""
+SECONDS_TO_MAKE = 60
+"""For which another process that is making the database is waited for."""
 LONGEST_TAG = 8000
+
+FOR_GOOD = (errno.EROFS, errno.EACCES, errno.EPERM)
+"""Numbers of errors of files that go on however long one waits."""
 
 LIBRARIES = ("initodds", "numpy", "scipy", "hydra-core", "mlflow", "pandas")
 
@@ -42,12 +55,17 @@ EXPERIMENT_TAGS = {
 }
 
 
+class StoreError(InputError):
+    """A store cannot be written or reached; later it may be."""
+
+
 @cache
 def store_errors() -> tuple[type[Exception], ...]:
     """The errors of a store that cannot be written or reached."""
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
-    return (MlflowException, InputError, OSError)
+    return (MlflowException, SQLAlchemyError, StoreError, OSError)
 
 
 @dataclass(frozen=True)
@@ -59,33 +77,34 @@ class Store:
 
 
 def connect(uri: str, experiment: str) -> Store:
-    """Open the store at `uri`, and make it and its experiment where they do not exist yet.
+    """Open the store at `uri` to write to it, and make it and its experiment where they do not exist yet.
 
-    Raises InputError where it cannot be written or reached.
+    Raises as `client_of`.
     """
     client = client_of(uri)
     return Store(client, experiment_of(client, uri, experiment))
 
 
 def experiment_of(client: "MlflowClient", uri: str, name: str) -> str:
-    """The id of the experiment of this name, made where it is missing."""
+    """The id of the experiment of this name, made where it is missing: an SQLite file's artifacts go beside it."""
     from mlflow.exceptions import MlflowException
 
+    location = str(_path(uri).parent / "mlruns" / re.sub(r"\W+", "-", name)) if uri.startswith(SQLITE) else None
     try:
         found = client.get_experiment_by_name(name)
-        return found.experiment_id if found else client.create_experiment(name, tags=EXPERIMENT_TAGS)
+        return str(found.experiment_id if found else client.create_experiment(name, location, EXPERIMENT_TAGS))
     except MlflowException as error:
         if found := client.get_experiment_by_name(name):  # another process has made it meanwhile
-            return found.experiment_id
-        raise InputError(f"tracking.uri={uri}: {one_line(error)}") from error
+            return str(found.experiment_id)
+        raise StoreError(f"tracking.uri={shown(uri)}: {one_line(error)}") from error
 
 
-def client_of(uri: str) -> "MlflowClient":
-    """MLflow's client of the store at `uri`, an SQLite file being made where it is missing.
+def client_of(uri: str, key: str = "tracking.uri", to_write: bool = True) -> "MlflowClient":
+    """MLflow's client of the store at `uri`, an SQLite file being made where it is missing and is `to_write`.
 
-    Raises InputError where it cannot be written or reached.
+    `key`: what the user calls the address, for messages. Raises StoreError where the store cannot be written or
+    reached, InputError where it is none.
     """
-    uri = absolute(uri)
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
@@ -93,31 +112,75 @@ def client_of(uri: str) -> "MlflowClient":
     import mlflow
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)  # they tell each step of a new database's making
     try:
-        if uri.startswith(SQLITE):
-            make_database(Path(uri.removeprefix(SQLITE)))
-        require_reachable(uri)
+        if uri.startswith("sqlite:"):
+            uri = _require_sqlite(uri, to_write)
+        elif uri.startswith(("http://", "https://")):
+            import requests
+
+            requests.get(f"{uri.rstrip('/')}/health", timeout=SECONDS_TO_ANSWER).raise_for_status()
+        elif uri.startswith(DATABASES):
+            _require_database(uri)
         mlflow.set_tracking_uri(uri)
         return MlflowClient(uri)
-    except (MlflowException, OSError, sqlite3.Error) as error:
-        raise InputError(f"tracking.uri={uri}: cannot be written or reached ({one_line(error)})") from error
+    except InputError as error:
+        raise type(error)(f"{key}={shown(uri)}: {error}") from None
+    except (MlflowException, SQLAlchemyError, OSError, sqlite3.Error, Timeout) as error:
+        what = "written or reached" if to_write else "read"
+        reason = one_line(error)[:300]
+        raise StoreError(f"{key}={shown(uri)}: cannot be {what} ({reason})") from error
 
 
-def make_database(path: Path) -> None:
+def shown(uri: str) -> str:
+    """The address of a store for a message, without the password that it may have."""
+    return re.sub(r"(://[^/@:]*:)[^@/]*@", r"\1***@", uri)
+
+
+def _path(uri: str) -> Path:
+    """The SQLite file at an address."""
+    return Path(uri.removeprefix(SQLITE)).absolute()
+
+
+def _require_sqlite(uri: str, to_write: bool) -> str:
+    """The address of an SQLite file that MLflow can use, its path made absolute: MLflow keeps what it opened by its
+    address. The file is made where it is missing and is `to_write`.
+
+    Raises InputError, OSError or sqlite3.Error where it cannot be used.
+    """
+    if not uri.startswith(SQLITE) or uri in (SQLITE, f"{SQLITE}:memory:"):
+        raise InputError("a file is needed, sqlite:///FILE; a database in memory is lost with the process")
+    path = _path(uri)
+    if odd := [mark for mark in "?#%'" if mark in str(path) or (mark == "'" and mark in str(Path.cwd()))]:
+        raise InputError(f"MLflow takes no {' or '.join(odd)} in the path of a file or folder, nor options after one")
+    if to_write:
+        _make_database(path)
+    with closing(sqlite3.connect(path, timeout=60)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if tables and "experiments" not in tables:
+            raise InputError("is a database of another program; name a file of its own, which is made")
+        if to_write:
+            connection.execute("PRAGMA journal_mode=WAL")  # readers, as the UI, and writers do not wait for each other
+            connection.execute("BEGIN IMMEDIATE")
+    return f"{SQLITE}{path}"
+
+
+def _make_database(path: Path) -> None:
     """Make MLflow's SQLite file where there is none.
 
     Two processes that make its tables at once would crash, and one that is killed while at it leaves half of them: so
     it is made by one, under another name, and then put in its place.
     """
-    if path.exists() or not path.parent.is_dir():
+    if path.exists():
         return
     from mlflow import MlflowClient
 
     lock = path.with_name(f"{path.name}.lock")
-    with FileLock(lock):
+    lock.touch()  # where this cannot be done, the lock would be tried again for ever
+    with FileLock(lock, timeout=SECONDS_TO_MAKE):
         if not path.exists():
             new = path.with_name(f"{path.name}.new")
             new.unlink(missing_ok=True)
@@ -126,21 +189,20 @@ def make_database(path: Path) -> None:
     lock.unlink(missing_ok=True)
 
 
-def absolute(uri: str) -> str:
-    """The tracking URI, with the path of an SQLite file made absolute: MLflow keeps what it opened by its URI."""
-    return f"{SQLITE}{Path(uri.removeprefix(SQLITE)).absolute()}" if uri.startswith(SQLITE) else uri
+def _require_database(uri: str) -> None:
+    """Raise StoreError where the database server at `uri` does not answer, for which MLflow would try for minutes, and
+    InputError where nothing here can talk to it."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+    from sqlalchemy.pool import NullPool
 
-
-def require_reachable(uri: str) -> None:
-    """Raise OSError or sqlite3.Error where the store at `uri` cannot be written (a file) or reached (a server)."""
-    if uri.startswith(SQLITE):
-        with closing(sqlite3.connect(uri.removeprefix(SQLITE), timeout=60)) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")  # readers, as the UI, and writers do not wait for each other
-            connection.execute("BEGIN IMMEDIATE")
-    elif uri.startswith(("http://", "https://")):
-        import requests
-
-        requests.get(f"{uri.rstrip('/')}/health", timeout=10).raise_for_status()
+    options = {} if uri.startswith("mssql") else {"connect_timeout": SECONDS_TO_ANSWER}
+    try:
+        create_engine(uri, poolclass=NullPool, connect_args=options).connect().close()
+    except (ImportError, NoSuchModuleError) as error:
+        raise InputError(f"the Python package that talks to such a database is missing ({one_line(error)})") from error
+    except SQLAlchemyError as error:
+        raise StoreError(f"cannot be reached ({one_line(error)[:300]})") from error
 
 
 class Run:
@@ -150,7 +212,7 @@ class Run:
         tags = {**provenance(), **writer(), "level": level, **tags}
         tags |= {"mlflow.parentRunId": parent} if parent else {}
         self.store, self.client, self.parent = store, store.client, parent
-        self.id = self.client.create_run(store.experiment_id, tags=tags, run_name=name).info.run_id
+        self.id = str(self.client.create_run(store.experiment_id, tags=tags, run_name=name).info.run_id)
 
     @classmethod
     def again(cls, store: Store, run_id: str, tags: dict[str, str]) -> "Run":
@@ -203,13 +265,15 @@ def open_run(store: Store, name: str, level: str, parent: str | None, tags: dict
 
 @cache
 def provenance() -> dict[str, str]:
-    """Tags of every run, as MLflow itself sets them: user, and the code's git commit where it has one."""
-    from mlflow.tracking.context.registry import resolve_tags
-    from mlflow.utils.git_utils import get_git_commit
-
-    commit = get_git_commit(str(Path(__file__).parents[1]))
-    tags = {**resolve_tags(), "mlflow.source.name": "initodds"}
-    return tags | ({"mlflow.source.git.commit": commit} if commit else {})
+    """Tags of every run, by MLflow's names: user, program, and the code's git commit where it has one."""
+    tags = {"mlflow.source.name": "initodds", "mlflow.source.type": "LOCAL"}
+    with suppress(OSError, KeyError, ImportError):  # a user without a name
+        tags["mlflow.user"] = getpass.getuser()
+    with suppress(OSError):
+        git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+        found = subprocess.run(git, capture_output=True, text=True, check=False)
+        tags |= {"mlflow.source.git.commit": found.stdout.strip()} if found.returncode == 0 else {}
+    return tags
 
 
 def writer() -> dict[str, str]:
@@ -239,7 +303,8 @@ def bury(store: Store) -> int:
 def patiently(action: Callable[[], Result], seconds: float, error: Exception | None = None) -> Result:
     """What `action` returns. While the store fails it is tried again, with longer and longer pauses, for `seconds`.
 
-    Then the store's error is raised. `error`: with which it has failed before, so that a pause comes first.
+    Then the store's error is raised; at once, where no waiting would help. `error`: with which it has failed before, so
+    that a pause comes first.
     """
     end, pause = time.monotonic() + seconds, 0.5
     while True:
@@ -250,7 +315,7 @@ def patiently(action: Callable[[], Result], seconds: float, error: Exception | N
         try:
             return action()
         except store_errors() as failure:
-            if time.monotonic() + pause > end:
+            if time.monotonic() + pause > end or getattr(failure, "errno", None) in FOR_GOOD:
                 raise
             error = failure
 
@@ -258,7 +323,7 @@ def patiently(action: Callable[[], Result], seconds: float, error: Exception | N
 def environment() -> dict[str, str]:
     """Tags of a sweep and of a cell: what computed it."""
     versions = {f"version.{name}": version(name) for name in LIBRARIES}
-    command = shlex.join(["initodds", *sys.argv[1:]])
+    command = shown(shlex.join(["initodds", *sys.argv[1:]]))
     return {"command": command, "python": sys.version.split()[0], "blas": blas.in_use(), **versions}
 
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from initodds.cells import cell
-from initodds.tracking import cell_runs, records
+from initodds.tracking import reading, records, writing
 from initodds.tracking import store as store_module
 from initodds.vocabulary import OUTCOMES, InputError
-from tests.conftest import settings_of
+from tests.conftest import record_of, settings_of
 from tests.processes import empty_database
 
 CHOICES = {"data": "digits", "network": "classic", "init": "symmetric", "engine": "stacked", "hydra/launcher": "basic"}
@@ -25,10 +25,10 @@ def test_what_is_read_back_is_what_was_trained(store: store_module.Store):
     settings = settings_of("data=digits", "init=symmetric", "network.hidden=[6,5]", "replicates=5", "sgd.epochs=3")
     trained = cell.run(settings)
     with store_module.open_run(store, "sweep", "sweep", None, {}) as sweep:
-        tags = {**store_module.environment(), "job": "0", "fingerprint": "a", cell_runs.member_tag(sweep.id): "0"}
+        tags = {**store_module.environment(), "job": "0", "sweep": sweep.id}
         with store_module.open_run(store, "cell", "cell", sweep.id, tags) as run:
-            cell_runs.write_cell(run, settings, CHOICES, trained)
-    replicates = cell_runs.children(store, run.id, "replicate")
+            writing.write(run, record_of(trained, settings, CHOICES))
+    replicates = reading.children(store, run.id, "replicate")
     assert sorted(int(r.data.params["replicate"]) for r in replicates) == list(range(5))
     for mine in replicates:
         r = int(mine.data.params["replicate"])
@@ -45,7 +45,7 @@ def test_what_is_read_back_is_what_was_trained(store: store_module.Store):
         assert mine.data.metrics.get("steps_to_target") == (None if np.isnan(reached) else reached)
         assert mine.data.params["network.hidden"] == "[6, 5]"
         assert mine.data.params["init.low"] == "-1.0"
-    (row,) = cell_runs.read_cells(store, sweep.id).to_dict("records")
+    (row,) = reading.counts_of(store, reading.tracked_cells(store)).to_dict("records")
     assert [row[o] for o in OUTCOMES] == [(trained.judgement.outcome == o).sum() for o in OUTCOMES]
     whole = store.client.get_run(run.id)
     assert "of 5 networks 64-6-5-10 on digits" in whole.data.tags["mlflow.note.content"]
@@ -64,7 +64,7 @@ def test_what_is_read_back_is_what_was_trained(store: store_module.Store):
 
 
 def test_params_have_every_setting_that_matters_and_no_path(store: store_module.Store):
-    params = cell_runs.parameters(settings_of("data=mnist", "data.root=/some/folder", "init=gaussian"), CHOICES)
+    params = records.parameters(settings_of("data=mnist", "data.root=/some/folder", "init=gaussian"), CHOICES)
     for key in ("seed", "replicates", "dtype", "sgd.batch_size", "sgd.orders", "init.std", "outcome.target", "data"):
         assert key in params
     assert not any("/some/folder" in str(value) or "data.load" in key for key, value in params.items())
@@ -85,7 +85,7 @@ def test_more_children_than_a_page_are_all_read(store: store_module.Store):
         store.client.create_run(
             store.experiment_id, tags={"mlflow.parentRunId": "p", "level": "replicate"}, run_name=f"{k}"
         )
-    assert len({run.info.run_name for run in cell_runs.children(store, "p", "replicate")}) == 1003
+    assert len({run.info.run_name for run in reading.children(store, "p", "replicate")}) == 1003
 
 
 @pytest.mark.parametrize("uri", ["sqlite:////nowhere/at/all/runs.db", "sqlite:///text.db", "http://127.0.0.1:9"])
