@@ -124,7 +124,7 @@ def problem_of(
 
 def drawn(initializer: Initializer, network: Network, seed: int, replicate: int) -> list[Layer]:
     """The layers of a replicate, as a cell draws them."""
-    return Drawing(initializer, "", network, np.dtype(np.float64)).replicate(seed, replicate)
+    return Drawing(initializer, network).replicate(seed, replicate)
 
 
 def mini_batches(examples: int, batch_size: int, epochs: int, seed: int) -> Iterator[np.ndarray]:

@@ -333,7 +333,7 @@ def test_an_initializer_of_the_users_own_may_know_its_place():
     ],
 )
 def test_rules_composed_on_the_command_line(overrides: list[str], made: object):
-    assert config.initializer(settings_of(*overrides)) == made
+    assert config.initializer(settings_of(*overrides)).initializer == made
 
 
 def test_settings_that_ask_for_nothing_more_are_as_before_there_was_more():

@@ -52,10 +52,9 @@ def test_every_option_of_every_group_is_accepted():
         (["init._target_=nowhere.Init"], "init._target_=nowhere.Init"),
         (["init._target_=builtins.dict"], "init._target_=builtins.dict"),
         (["engine._target_=nowhere.Engine"], "engine._target_=nowhere.Engine"),
-        (["network.hidden=[]"], "network.hidden"),
         (["network.hidden=[30,0]"], "network.hidden.1=0"),
         (["network.hidden=30"], "network.hidden=30"),
-        (["network.activation=relu"], "network.activation=relu"),
+        (["network.activation=sine"], "network.activation=sine: one of logistic"),
         (["network.cost=hinge"], "network.cost=hinge"),
         (["replicates=0"], "replicates=0"),
         (["seed=-1"], "seed=-1"),
@@ -74,7 +73,7 @@ def test_every_option_of_every_group_is_accepted():
         (["engine._target_=builtins.int"], "engine._target_=builtins.int"),
         (["engine._target_=initodds.engines.Engine"], "engine._target_=initodds.engines.Engine"),
         (["engine._target_=initodds.engines"], "engine._target_=initodds.engines"),
-        (["~init"], "init: is needed"),
+        (["~init"], "init={}: an option of the group init"),
         (["~outcome.target"], "outcome.target: is needed"),
         (["sgd=null"], "sgd=None: "),
         (["sgd.learning_rate=${nope}"], "sgd.learning_rate: "),
@@ -101,7 +100,10 @@ def test_a_bad_value_is_told_in_one_line_with_its_key(overrides: list[str], key:
         ("sgd.lerning=3", "sgd.lerning: there is no such key; sgd.learning_rate is near"),
         ("init.lo=3", "init.lo: there is no such key; init.low is near"),
         ("sgd.speed=3", "sgd.speed: there is no such key; there are batch_size, learning_rate, epochs, "),
-        ("init=nowhere", "Could not find 'init/nowhere' Available options in 'init': centred gaussian half "),
+        (
+            "init=nowhere",
+            "Could not find 'init/nowhere' Available options in 'init': centred constant flax_dense gaussian half ",
+        ),
         ("tracking.experiment=Überprüfung/🚀", "Überprüfung/🚀: cannot be read; .*quoted twice: 'tracking.experiment="),
         ("sgd.batch_size", "sgd.batch_size: cannot be read; sgd.batch_size=VALUE is needed"),
         ("+init.low=3", "An item is already at 'init.low'"),
@@ -137,7 +139,7 @@ def test_why_an_object_cannot_be_had_is_told(
     key: str, target: str, reason: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture
 ):
     if (key, target) == ("engine", "os.system"):
-        reason = "a class with step, "
+        reason = "a class with steps, "
     for name, program in (("lacking", "import no_such_package"), ("misspelt", "def f(:"), ("failing", "1 / 0")):
         (tmp_path / f"{name}.py").write_text(f"{program}\n")
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -217,7 +219,7 @@ def test_what_an_initializer_may_not_draw_is_refused(
 @pytest.mark.parametrize(
     ("drawn", "said"),
     [
-        ("rng.random((3, 2)), rng.random(2)", r"shape \(3, 2\) instead of \(64, 6\)"),
+        ("rng.random((3, 2)), rng.random(2)", r"shape \(3, 2\) instead of"),
         ("np.zeros((fan_in, fan_out)) / (64 // fan_in - 1 and 1), np.zeros(fan_out)", "numbers from nan"),
         ("1 / 0 if fan_in == 64 else (np.zeros((fan_in, fan_out)), np.zeros(fan_out))", "ZeroDivisionError"),
     ],
@@ -229,7 +231,7 @@ def test_an_initializer_that_fails_at_the_true_size_is_told_before_training(
     override = own_initializer(drawn, monkeypatch, tmp_path)
     with (
         np.errstate(all="ignore"),
-        pytest.raises(InputError, match=rf"{override}, called with \(rng, 64, 6\): .*{said}"),
+        pytest.raises(InputError, match=rf"{override}, called with \(rng, (64, 6|2, 2)\): .*{said}"),
     ):
         cell.run(settings_of(override, *OWN, "data=digits", "network.hidden=[6]", "replicates=2"))
 

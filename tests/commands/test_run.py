@@ -105,7 +105,7 @@ def test_bad_input_ends_the_command_in_one_line(arguments: tuple[str, ...], key:
         (("-m", "init=half,unit", "data=null"), "data=null: "),
         (("hydra.run.dir=/proc/no/such",), "No such file or directory: '/proc/no"),
         (("-m", "init=half,unit", "hydra.sweep.dir=/proc/no/such"), "hydra.sweep.dir=/proc/no/such: "),
-        (("~init",), "init: is needed"),
+        (("~init",), "init={}: an option of the group init"),
         (("lerning=3",), "lerning: there is no such key; sgd.learning_rate is near"),
         (("tracking.experiment=Überprüfung",), "tracking.experiment=Überprüfung: cannot be read; "),
         (("data.load._target_=os.getcwd",), "data.load._target_=os.getcwd: gives a str"),

@@ -148,8 +148,7 @@ def subject_of(settings: Settings) -> Subject:
     low, high = settings.network.targets
     task = task_of(data, settings.network.outputs, (low, high))
     network = config.network(settings, data.features, task.outputs)
-    dtype, target = np.dtype(settings.dtype), str(settings.init["_target_"])
-    drawing = Drawing(config.initializer(settings), target, network, dtype, data.train.x[:EXAMPLES_DRAWN_WITH])
+    drawing = Drawing(config.initializer(settings), network, data.train.x[:EXAMPLES_DRAWN_WITH])
     return Subject(data, task, network, drawing, config.engine(settings))
 
 

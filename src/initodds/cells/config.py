@@ -5,7 +5,7 @@ what is accepted. `initializer`, `engine` and `dataset` make what the settings n
 """
 
 import re
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from inspect import isclass, isfunction
 from itertools import pairwise
 from pathlib import Path
@@ -181,9 +181,8 @@ def read(config: DictConfig) -> Settings:
         raise InputError(advice.of_checking(error, plain)) from None
     _require_in_range(settings)
     trial = network(settings, features=3, outputs=settings.network.outputs or 2)
-    drawing.Drawing(initializer(settings), settings.init["_target_"], trial, np.dtype(settings.dtype), TRIAL).replicate(
-        0, 0
-    )
+    narrow = replace(trial, sizes=(3, *[2] * (len(settings.network.hidden) + 1)))
+    drawing.Drawing(initializer(settings), narrow, TRIAL).replicate(0, 0)
     engine(settings).require_support(trial, optimizer(settings))
     schedule(settings)
     for key, value in (settings.data.model_extra or {}).items():
@@ -240,9 +239,9 @@ def schedule(settings: Settings) -> Schedule:
 
 def initializer(settings: Settings) -> Initializer:
     """The initializer that `init` names, with its own rules for biases and for single layers. Raises InputError where
-    it cannot be made."""
-    made: Initializer = make("init", expanded("init", settings.init))
-    return made
+    it cannot be made. What it draws is checked each time, so that it may raise InputError then too."""
+    made = make("init", expanded("init", settings.init))
+    return drawing.Checked(made, str(settings.init.get("_target_")), np.dtype(settings.dtype))
 
 
 def expanded(key: str, value: Any) -> Target_:

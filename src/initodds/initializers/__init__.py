@@ -10,8 +10,10 @@ from initodds.initializers.places import (
     Initializer,
     Layer,
     Place,
+    Placed,
     PlacedInitializer,
     Units,
+    draw_layer,
     draw_network,
 )
 from initodds.initializers.rules import (
@@ -39,6 +41,7 @@ __all__ = [
     "Orthogonal",
     "PerLayer",
     "Place",
+    "Placed",
     "PlacedInitializer",
     "RandomizedAsymmetric",
     "SklearnMLP",
@@ -49,5 +52,6 @@ __all__ = [
     "VarianceScaling",
     "WithBias",
     "Zeros",
+    "draw_layer",
     "draw_network",
 ]
