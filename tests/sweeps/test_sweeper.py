@@ -18,7 +18,7 @@ from initodds.cells import advice, config
 from initodds.sweeps import jobs
 from initodds.sweeps.composing import Composer, combinations, save
 from initodds.vocabulary import InputError
-from tests.conftest import command
+from tests.processes import command
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from initodds.tracking import identity, loading, reading
 from initodds.tracking import store as store_module
 from initodds.tracking.store import Store
 from initodds.vocabulary import InputError
-from tests.conftest import command
+from tests.processes import command
 
 SMALL = ("data=digits", "network.hidden=[6]", "sgd.epochs=2", "replicates=3", "sgd.checkpoints=2")
 SWEEP = ("-m", *SMALL, "init=half,unit", "sgd.batch_size=10,5000")

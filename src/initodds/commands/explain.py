@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from initodds.cells import cell
 from initodds.cells.config import Settings
 from initodds.tracking import again, loading, reading, records, stored_settings
 from initodds.tracking.store import Store, search
