@@ -12,11 +12,11 @@
 #include <tgmath.h>
 
 #if defined(__AVX512F__)
-enum { BYTES = 64, COLUMNS = 4 };
+enum { BYTES = 64, ROWS = 8 };
 #elif defined(__AVX__)
-enum { BYTES = 32, COLUMNS = 2 };
+enum { BYTES = 32, ROWS = 4 };
 #else
-enum { BYTES = 16, COLUMNS = 2 };
+enum { BYTES = 16, ROWS = 4 };
 #endif
 
 typedef REAL real;
@@ -188,7 +188,7 @@ static const struct { const char *name; void (*errors)(integer, const real *, co
 /* out[t] = bias + sum_i x[t][i] w[i], or, without a bias, out[t] times the sum. */
 INLINE void combine_tile(int m, int n, integer count, const real *const *x, const real *w, integer row,
                          const real *bias, real *out, integer padded) {
-    vector sum[4][COLUMNS];
+    vector sum[ROWS][2];
     UNROLLED(t, m) UNROLLED(v, n) sum[t][v] = bias ? load(bias + v * WIDE) : all(0);
     EACH(i, count) UNROLLED(v, n) {
         vector weights = load(w + i * row + v * WIDE);
@@ -203,7 +203,7 @@ INLINE void combine_tile(int m, int n, integer count, const real *const *x, cons
 /* w[i] += sum_t x[t][i] e[t]. */
 INLINE void spread_tile(int m, int n, integer count, const real *const *x, real *w, integer row, const real *e,
                         integer padded) {
-    vector errors[4][COLUMNS];
+    vector errors[ROWS][2];
     UNROLLED(t, m) UNROLLED(v, n) errors[t][v] = load(e + t * padded + v * WIDE);
     EACH(i, count) UNROLLED(v, n) {
         real *to = w + i * row + v * WIDE;
@@ -247,7 +247,8 @@ INLINE void spread_few(int n, integer count, const uint16_t *indices, const real
 /* DO(m, t) for the rows t and on, in tiles of m. */
 #define IN_TILES(rows, DO)                                                                                             \
     for (integer t = 0, left_rows = (rows), m; left_rows; t += m, left_rows -= m) {                                    \
-        if (left_rows >= 4) { m = 4; DO(4, t); }                                                                       \
+        if (ROWS >= 8 && left_rows >= 8) { m = 8; DO(8, t); }                                                          \
+        else if (left_rows >= 4) { m = 4; DO(4, t); }                                                                  \
         else if (left_rows >= 2) { m = 2; DO(2, t); }                                                                  \
         else { m = 1; DO(1, t); }                                                                                      \
     }
@@ -255,7 +256,7 @@ INLINE void spread_few(int n, integer count, const uint16_t *indices, const real
 static void combine(integer rows, integer count, const real *const *x, const real *w, integer row, const real *bias,
                     real *out, integer padded) {
 #define BLOCK(n, at) combine_tile(TILE, n, count, x + t, w + at, row, bias ? bias + at : NULL, out + t * padded + at, padded)
-#define TILES(m, t) do { enum { TILE = m }; IN_BLOCKS(padded, COLUMNS, BLOCK) } while (0)
+#define TILES(m, t) do { enum { TILE = m }; IN_BLOCKS(padded, 2, BLOCK) } while (0)
     IN_TILES(rows, TILES)
 #undef BLOCK
 #undef TILES
@@ -264,7 +265,7 @@ static void combine(integer rows, integer count, const real *const *x, const rea
 static void spread(integer rows, integer count, const real *const *x, real *w, integer row, const real *e,
                    integer padded) {
 #define BLOCK(n, at) spread_tile(TILE, n, count, x + t, w + at, row, e + t * padded + at, padded)
-#define TILES(m, t) do { enum { TILE = m }; IN_BLOCKS(padded, COLUMNS, BLOCK) } while (0)
+#define TILES(m, t) do { enum { TILE = m }; IN_BLOCKS(padded, 2, BLOCK) } while (0)
     IN_TILES(rows, TILES)
 #undef BLOCK
 #undef TILES
@@ -320,7 +321,20 @@ static integer activate(const struct layer *layer, integer count) {
     return overflows;
 }
 
-static integer forward(const struct problem *p, const real *network, const integer *rows, integer count) {
+/* Have the examples to come fetched from memory while others are calculated with: where the next but `AHEAD` of them
+   lies, and what the one before that has. `rows` is where we are, and has so many. */
+INLINE void fetch(const struct problem *p, const integer *rows, integer count) {
+    enum { LINE = 64, AHEAD = 4 };
+    if (count > 2 * AHEAD) __builtin_prefetch(p->ends + rows[2 * AHEAD]);
+    if (count <= AHEAD) return;
+    integer start = p->ends[rows[AHEAD]], end = p->ends[rows[AHEAD] + 1], outputs = p->layer[p->layers - 1].padded;
+    for (integer i = start; i < end; i += LINE / sizeof *p->indices) __builtin_prefetch(p->indices + i);
+    for (integer i = start; i < end; i += LINE / sizeof *p->x) __builtin_prefetch(p->x + i);
+    for (integer k = 0; k < outputs; k += LINE / sizeof(real)) __builtin_prefetch(p->targets + rows[AHEAD] * outputs + k);
+}
+
+/* ahead: how many rows there are, these `count` and those of the steps to come. */
+static integer forward(const struct problem *p, const real *network, const integer *rows, integer count, integer ahead) {
     const struct layer *layer = p->layer;
     integer overflows = 0;
     if (p->ends) {
@@ -328,6 +342,7 @@ static integer forward(const struct problem *p, const real *network, const integ
             integer start = p->ends[rows[t]], entries = p->ends[rows[t] + 1] - start;
             const real *w = network + layer->weights, *bias = network + layer->biases;
             real *out = layer->a + t * layer->padded;
+            fetch(p, rows + t, ahead - t);
 #define BLOCK(n, at) combine_few(n, entries, p->indices + start, p->x + start, w + at, layer->row, bias + at, out + at)
             IN_BLOCKS(layer->padded, 4, BLOCK)
 #undef BLOCK
@@ -450,12 +465,13 @@ static integer train_one(const struct problem *p, real *network, real *slots, re
                          integer steps, integer batch, real rate, const double *factors, integer step) {
     integer overflows = 0, direct = p->plain && batch <= PORTION;
     real scale = p->mean ? 1 / (real)batch : 1;
+    const integer *end = rows + steps * batch;
     EACH(s, steps) {
         real now = factors ? rate * (real)factors[s] : rate;
         if (!direct) memset(gradient, 0, p->parameters * sizeof(real));
         for (integer start = 0, count; start < batch; start += count, rows += count) {
             count = batch - start < PORTION ? batch - start : PORTION;
-            overflows += forward(p, network, rows, count);
+            overflows += forward(p, network, rows, count, end - rows);
             backward(p, network, rows, count, direct ? -now * scale : scale);
             accumulate(p, direct ? network : gradient, rows, count);
         }
