@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from initodds.engines import Problem, building
 from initodds.engines.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from initodds.engines.stacked import Stacked
-from initodds.networks.activations import ACTIVATIONS, LOWEST_LOGISTIC, Activation
+from initodds.networks.activations import ACTIVATIONS, LOWEST_LOGISTIC
 from initodds.networks.network import Layer, Network, Stack
 from initodds.networks.outputs import BinaryCrossEntropy, CategoricalCrossEntropy, Output, SoftmaxSquared, Squared
 
@@ -66,7 +66,9 @@ class Compiled:
         self._steps = 0
         self._overflows = np.zeros(len(replicates), np.int64)
         self._problem, self._kept = _described(problem, self._examples, self._layout, self._library)
-        for mine, whole in self._pairs():
+        weights, *others = self._layout.views(self._networks)
+        weights[...] = self._first_weights[self._examples.present].transpose(1, 0, 2)
+        for mine, whole in zip(others, self._other_parameters, strict=True):
             mine[...] = whole
 
     @classmethod
@@ -81,8 +83,8 @@ class Compiled:
             raise ValueError(f"orders of {len(rows)} networks, for {replicates}")
         if not rows.size:
             return
-        if rows.min() < 0 or rows.max() >= self._examples.count:
-            raise IndexError(f"rows must be from 0 to {self._examples.count - 1}")
+        if rows.min() < 0 or rows.max() >= self._examples.examples:
+            raise IndexError(f"rows must be from 0 to {self._examples.examples - 1}")
         factors = None if factors is None else np.ascontiguousarray(factors, np.float64)
         self._library.train(
             ctypes.byref(self._problem),
@@ -102,25 +104,26 @@ class Compiled:
         self._steps += steps
 
     def stack(self) -> Stack:
-        first = self._whole.weights[0].reshape(self._whole.network.sizes[0], len(self._networks), -1)
-        for number, (mine, whole) in enumerate(self._pairs()):
-            if number:
-                whole[...] = mine
-            else:
-                first[self._examples.present] = mine.transpose(1, 0, 2)
+        weights, *others = self._layout.views(self._networks)
+        self._first_weights[self._examples.present] = weights.transpose(1, 0, 2)
+        for mine, whole in zip(others, self._other_parameters, strict=True):
+            whole[...] = mine
         return self._whole
 
     @property
     def overflows(self) -> Array:
         return self._overflows.copy()
 
-    def _pairs(self) -> list[tuple[Array, Array]]:
-        """Each array of weights, and then of biases, as it lies here and in the stack, in one shape (R, fan_in, units)
-        or (R, 1, units); of the first layer's weights in the stack, a copy of those of the features present."""
-        first, *later = self._whole.weights
-        first = first[self._examples.present].reshape(len(self._examples.present), len(self._networks), -1)
-        mine = self._layout.views(self._networks)
-        return list(zip(mine, [first.transpose(1, 0, 2), *later, *self._whole.biases], strict=True))
+    @property
+    def _first_weights(self) -> Array:
+        """(features, R, units), the stack's weights of the first layers, as a view."""
+        weights = self._whole.weights[0]
+        return weights.reshape(len(weights), len(self._networks), -1, copy=False)
+
+    @property
+    def _other_parameters(self) -> list[Array]:
+        """The stack's weights (R, fan_in, units) of the later layers, and its biases (R, 1, units)."""
+        return [*self._whole.weights[1:], *self._whole.biases]
 
 
 def available() -> bool:
@@ -193,14 +196,14 @@ class _Layout:
 
 
 class _Examples(NamedTuple):
-    """The training examples: `present`, the features that are not zero in all of them; the values of these, and, where
+    """The training examples: `present`, the features that are not zero in all of them; their values, and, where
     many are zero, the numbers of those that are not, as in a CSR matrix; and how many examples there are."""
 
     present: Array
     values: Array
     indices: Array | None
     ends: Array | None
-    count: int
+    examples: int
 
 
 @lru_cache(maxsize=1)
