@@ -256,8 +256,8 @@ def orders_of(settings: Settings, replicates: Array) -> Array:
 
 
 def stacks_of(settings: Settings, orders: Array) -> list[Array]:
-    """The places of each stack that R networks with these data orders (R,) are trained in: as many as the engine is best
-    given at once, of one order where orders are shared."""
+    """The places of each stack that R networks with these data orders (R,) are trained in: as many as the engine is
+    best given at once, of one order where orders are shared."""
     groups = [np.arange(len(orders))]
     if settings.sgd.orders is not None:
         groups = [np.flatnonzero(orders == order) for order in np.unique(orders)]

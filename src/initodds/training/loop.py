@@ -75,7 +75,7 @@ def take_steps(
     engine: Engine, permutation: Array, start: int, stop: int, batch_size: int, factors: Array | None = None
 ) -> None:
     """Take the steps of an epoch from number `start` to before `stop`, whose mini-batches are cut from the epoch's
-    `permutation` (examples,), or one for each network (R, examples); all whole ones are handed to the engine at once."""
+    `permutation` (examples,), or one for each network (R, examples); all whole ones go to the engine at once."""
     *networks, examples = permutation.shape
     whole = min(stop, examples // batch_size)
     if whole > start:
