@@ -8,7 +8,7 @@ name.
 import re
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
-from inspect import isclass, isfunction
+from inspect import isclass, isfunction, signature
 from itertools import pairwise
 from pkgutil import resolve_name
 from typing import Annotated, Any, Literal, TypeVar, cast
@@ -27,7 +27,7 @@ from initodds import datasets
 from initodds.cells import advice, drawing, options
 from initodds.datasets import Dataset
 from initodds.engines import Engine
-from initodds.engines.optimizers import Optimizer
+from initodds.engines.optimizers import SGD, Optimizer
 from initodds.initializers import Initializer
 from initodds.networks.activations import Activation, activation_of
 from initodds.networks.network import Network
@@ -46,6 +46,9 @@ Target_ = dict[str, Any]
 
 
 Kind = TypeVar("Kind")
+
+SGD_IDLE = {field.name: field.default for field in fields(SGD)}
+"""What the option sgd of the group optimizer has, at the values that SGD itself has where none is given."""
 
 TRIAL = np.linspace(0, 1, 15).reshape(5, 3)
 """A few examples of three features, to try an initializer on when the config is read."""
@@ -244,8 +247,15 @@ def _kind(kind: type[Kind], key: str, target: Target_) -> Kind:
 
 
 def optimizer(settings: Settings) -> Optimizer:
-    """The optimizer that `optimizer` names, with the learning rate. Raises InputError where it cannot be made."""
-    return _kind(Optimizer, "optimizer", {**settings.optimizer, "learning_rate": settings.sgd.learning_rate})
+    """The optimizer that `optimizer` names, with the learning rate. Raises InputError where it cannot be made.
+
+    A user's own that stands in the place of the option sgd is not given what it does not take, as a momentum of 0.
+    """
+    given, named = settings.optimizer, _named("optimizer", settings.optimizer)
+    if isclass(named) and issubclass(named, Optimizer):
+        idle = {key for key, value in SGD_IDLE.items() if given.get(key) == value} - signature(named).parameters.keys()
+        given = {key: value for key, value in given.items() if key not in idle}
+    return _kind(Optimizer, "optimizer", {**given, "learning_rate": settings.sgd.learning_rate})
 
 
 def schedule(settings: Settings) -> Schedule:
