@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -136,7 +136,7 @@ def run(settings: Settings, observer: Observer | None = None, first: int = 0) ->
         logger.warning(line)
     start = time.perf_counter()
     initial = [subject.drawing.replicate(settings.seed, int(replicate)) for replicate in replicates]
-    orders = replicates % settings.sgd.orders
+    orders = orders_of(settings, replicates)
     history = train(settings, subject, initial, orders, on_epoch=observer.epoch)
     seconds = time.perf_counter() - start
     test, rule = subject.data.test, rule_of(settings)
@@ -191,7 +191,7 @@ def train(
     """Train R networks from their `layers`, each in its own of the data `orders` (R,) of a random stream."""
     data, task = subject.data, subject.task
     problem = problem_of(settings, subject)
-    stacks = list(stacks_of(orders, subject.engine.side_by_side))
+    stacks = stacks_of(settings, orders)
     histories = [
         loop.train(
             subject.engine(problem, [layers[member] for member in members]),
@@ -200,13 +200,13 @@ def train(
             batch_size=settings.sgd.batch_size,
             epochs=settings.sgd.epochs,
             checkpoints=settings.sgd.checkpoints,
-            order=random_stream(settings.seed, stream, order),
+            orders=[random_stream(settings.seed, stream, order) for order in np.unique(orders[members])],
             schedule=config.schedule(settings),
             on_epoch=on_epoch,
         )
-        for order, members in stacks
+        for members in stacks
     ]
-    return gather(histories, [members.tolist() for _, members in stacks])
+    return gather(histories, [members.tolist() for members in stacks])
 
 
 def problem_of(settings: Settings, subject: Subject) -> Problem:
@@ -282,16 +282,22 @@ def slowness(settings: Settings, subject: Subject) -> str:
     )
 
 
-def stacks_of(orders: Array, side_by_side: int) -> Iterator[tuple[int, Array]]:
-    """(data order, places) of each stack of at most so many that R networks with these data orders (R,) are trained
-    in."""
-    for order in np.unique(orders):
-        places = np.flatnonzero(orders == order)
-        for start in range(0, len(places), side_by_side):
-            yield int(order), places[start : start + side_by_side]
+def orders_of(settings: Settings, replicates: Array) -> Array:
+    """The number of the data order of each of the replicates (R,): its own, or one of `sgd.orders` that they share."""
+    return replicates if settings.sgd.orders is None else replicates % settings.sgd.orders
+
+
+def stacks_of(settings: Settings, orders: Array) -> list[Array]:
+    """The places of each stack that R networks with these data orders (R,) are trained in: as many as the engine is
+    best given at once, of one order where orders are shared."""
+    groups = [np.arange(len(orders))]
+    if settings.sgd.orders is not None:
+        groups = [np.flatnonzero(orders == order) for order in np.unique(orders)]
+    size = config.engine(settings).side_by_side
+    return [group[start : start + size] for group in groups for start in range(0, len(group), size)]
 
 
 def epochs_to_train(settings: Settings, first: int = 0) -> int:
     """How many epochs of one stack each the cell consists of: the unit of its progress."""
-    orders = np.arange(first, settings.replicates) % settings.sgd.orders
-    return len(list(stacks_of(orders, config.engine(settings).side_by_side))) * settings.sgd.epochs
+    replicates = np.arange(first, settings.replicates)
+    return len(stacks_of(settings, orders_of(settings, replicates))) * settings.sgd.epochs

@@ -97,7 +97,7 @@ class SgdSettings(Section):
     learning_rate: Positive
     epochs: Count
     reduction: Literal["mean", "sum"]
-    orders: Count
+    orders: Count | None
     checkpoints: Annotated[int, Field(ge=0)]
 
 

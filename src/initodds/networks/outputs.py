@@ -5,7 +5,8 @@ starts from, and for the pairs that are made for each other it is the plain diff
 knows an output or a cost by its name. A user's own pair is a subclass of `Output`, named by `network.output._target_`.
 
 Everywhere z, a and moved are (R, batch, outputs), of R networks: pre-activations, the outputs' values, and a direction
-in which the pre-activations move; y is (batch, outputs), the targets.
+in which the pre-activations move; y is (batch, outputs), the targets, or (R, batch, outputs) where each network has
+examples of its own.
 """
 
 import math

@@ -1,7 +1,8 @@
 """Mini-batch training with checkpoints: an engine, a data order and a way to look in, a `History` out."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from initodds.training.history import Checkpoint, History
 from initodds.training.schedules import Schedule
 
 Array = np.ndarray
+
+MOST_EPOCHS_LOOKED_AFTER = 100
+"""Thousands of epochs, as of XOR's four examples, would otherwise be spent on looking."""
 
 MOST_LOG_SPACED = 100_000
 """Log-spaced steps beyond so many fall on the same ones, for any epoch that is ever trained."""
@@ -24,31 +28,33 @@ def train(
     batch_size: int,
     epochs: int,
     checkpoints: int,
-    order: np.random.Generator,
+    orders: Sequence[np.random.Generator],
     schedule: Schedule = Schedule(),  # noqa: B008  it is frozen
     on_epoch: Callable[[], None] = lambda: None,
 ) -> History:
-    """Train the engine's networks on `examples` training examples, in an order drawn anew from `order` each epoch.
+    """Train the engine's networks on `examples` training examples, in an order that is drawn anew each epoch.
 
+    orders: what draws it: one generator for all networks, or one for each, so that each has an order of its own.
     The last mini-batch of an epoch is as short as it comes out. `look` sees the networks before the first step, at
-    `checkpoints` log-spaced steps within the first epoch, and at the end of every epoch. `on_epoch` is called after
-    each epoch.
+    `checkpoints` log-spaced steps within the first epoch, and after the epochs of `epochs_looked_after`. `on_epoch` is
+    called after each epoch.
     """
     steps_per_epoch = math.ceil(examples / batch_size)
-    within = first_epoch_checkpoints(steps_per_epoch, checkpoints)
+    within, looked_after = first_epoch_checkpoints(steps_per_epoch, checkpoints), epochs_looked_after(epochs)
     steps, seen = [0], [look(engine.stack())]
     # A network that diverges overflows on its way; that is an outcome here, and not worth a warning.
     with np.errstate(over="ignore", invalid="ignore"):
         for epoch in range(epochs):
-            permutation, first = order.permutation(examples), epoch * steps_per_epoch
+            permutation, first = permutations(orders, examples), epoch * steps_per_epoch
             stops = within if epoch == 0 else [steps_per_epoch]
-            for start, stop in zip([0, *stops[:-1]], stops, strict=True):
+            for start, stop in pairwise([0, *stops]):
                 factors = None
                 if not schedule.is_constant:
                     factors = schedule.factors(np.arange(first + start, first + stop), steps_per_epoch, epochs)
                 take_steps(engine, permutation, start, stop, batch_size, factors)
-                steps.append(first + stop)
-                seen.append(look(engine.stack()))
+                if stop < steps_per_epoch or epoch + 1 in looked_after:
+                    steps.append(first + stop)
+                    seen.append(look(engine.stack()))
             on_epoch()
     stack = engine.stack()
     return History(
@@ -69,13 +75,32 @@ def take_steps(
     engine: Engine, permutation: Array, start: int, stop: int, batch_size: int, factors: Array | None = None
 ) -> None:
     """Take the steps of an epoch from number `start` to before `stop`, whose mini-batches are cut from the epoch's
-    `permutation` (examples,); all whole ones are handed to the engine at once."""
-    whole = min(stop, len(permutation) // batch_size)
+    `permutation` (examples,), or one for each network (R, examples); all whole ones go to the engine at once."""
+    *networks, examples = permutation.shape
+    whole = min(stop, examples // batch_size)
     if whole > start:
-        rows = permutation[start * batch_size : whole * batch_size].reshape(-1, batch_size)
+        rows = permutation[..., start * batch_size : whole * batch_size].reshape(*networks, -1, batch_size)
         engine.steps(rows, None if factors is None else factors[: whole - start])
     if whole < stop:
-        engine.steps(permutation[None, whole * batch_size :], None if factors is None else factors[-1:])
+        engine.steps(permutation[..., None, whole * batch_size :], None if factors is None else factors[-1:])
+
+
+def permutations(orders: Sequence[np.random.Generator], examples: int) -> Array:
+    """An epoch's order of the examples: (examples,), or (R, examples) where each network has its own."""
+    drawn = [order.permutation(examples) for order in orders]
+    return drawn[0] if len(drawn) == 1 else np.stack(drawn)
+
+
+def epochs_looked_after(epochs: int) -> set[int]:
+    """The epochs, counted from 1, after which the networks are looked at: all, or where there are more than
+    `MOST_EPOCHS_LOOKED_AFTER`, about so many log-spaced ones, the first and the last among them.
+
+    >>> epochs_looked_after(3), len(epochs_looked_after(5000)), max(epochs_looked_after(5000))
+    ({1, 2, 3}, 82, 5000)
+    """
+    if epochs <= MOST_EPOCHS_LOOKED_AFTER:
+        return set(range(1, epochs + 1))
+    return set(np.geomspace(1, epochs, MOST_EPOCHS_LOOKED_AFTER).round().astype(int).tolist())
 
 
 def first_epoch_checkpoints(steps_per_epoch: int, checkpoints: int) -> list[int]:
