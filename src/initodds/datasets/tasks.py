@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import numpy as np
+import scipy  # loads its parts as they are first used, and its statistics take half a second
 
 from initodds.datasets import Dataset
 from initodds.vocabulary import InputError
@@ -134,10 +135,8 @@ class Classification:
         >>> Classification(classes=2, outputs=1).chance_level(np.array([0, 1] * 50), standard_errors=3)
         0.65
         """
-        from scipy.stats import binom, norm  # late: it takes half a second to import
-
         share = np.bincount(y).max() / len(y)
-        return float(binom.ppf(norm.cdf(standard_errors), len(y), share) / len(y))
+        return float(scipy.stats.binom.ppf(scipy.stats.norm.cdf(standard_errors), len(y), share) / len(y))
 
 
 @dataclass(frozen=True)
@@ -181,11 +180,10 @@ class Regression:
     def chance_level(self, y: Array, standard_errors: float) -> float:
         """See `Task.chance_level`: one answer to every example has an R^2 of at most 0; answers that have nothing to do
         with y, at best the square of a correlation, which has a beta distribution (Fisher 1915)."""
-        from scipy.stats import beta, norm  # late: it takes half a second to import
-
         if len(y) < 3:
             return 0.0
-        return float(beta.ppf(1 - 2 * norm.sf(max(standard_errors, 0.0)), 0.5, (len(y) - 2) / 2))
+        share = 1 - 2 * scipy.stats.norm.sf(max(standard_errors, 0.0))
+        return float(scipy.stats.beta.ppf(share, 0.5, (len(y) - 2) / 2))
 
 
 def task_of(dataset: Dataset, outputs: int | None = None, values: tuple[float, float] = (0.0, 1.0)) -> Task:
