@@ -40,7 +40,7 @@ def test_a_stuck_replicate_is_explained_as_its_run_is(folder: Path, monkeypatch:
     assert done.returncode == 0, done.stderr
     words, *numbers = done.stdout.split("\n\n")[1:]
     assert words == stuck.data.tags["mlflow.note.content"]
-    assert words.startswith("All 8 hidden units answer 1.000 to nearly every image")
+    assert words.startswith("All 8 hidden units answer 1.000 to nearly every example")
     assert done.stdout.startswith("replicate 1: hidden_saturated, ")
     assert f"gradient_norm            {stuck.data.metrics['gradient_norm']:.4g}" in numbers[0]
     assert (stuck.data.tags["cause"], stuck.data.tags["point"]) == ("hidden_saturated", "flat")

@@ -44,7 +44,7 @@ def test_a_sweep_from_the_command_to_the_table(launcher: str, tmp_path: Path, mo
     }
     assert "| unit" in sweep.data.tags["mlflow.note.content"]
     artifacts = Path(sweep.info.artifact_uri)
-    assert {path.name for path in artifacts.iterdir()} == {"rates.csv", "rates.md", "rates.png"}
+    assert {path.name for path in artifacts.iterdir()} == {"cells.json", "rates.csv", "rates.md", "rates.png"}
 
 
 def test_one_cell_alone_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -132,7 +132,7 @@ def test_what_hydra_would_answer_with_a_traceback_is_told_in_one_line(
 
 
 def test_a_folder_that_cannot_be_written_is_told_in_one_line():
-    done = command(Path("/proc"), *SMALL)
+    done = command(Path("/proc"), *SMALL, database=False)
     assert done.returncode == 1
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1

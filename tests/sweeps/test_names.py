@@ -24,6 +24,9 @@ Said = Callable[..., tuple[str, str]]
 def initodds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Said:
     """Runs the command in this process and in a folder of its own; returns what it says on both outputs."""
     monkeypatch.chdir(tmp_path)
+    for name in (jobs.SWEEP, jobs.SWEEPER):
+        monkeypatch.setenv(name, "")  # so that what the command sets is gone after the test
+    monkeypatch.setattr(jobs, "end_on_sigterm", lambda: None)
 
     def command(*arguments: str) -> tuple[str, str]:
         monkeypatch.setattr(sys, "argv", ["initodds", *arguments])

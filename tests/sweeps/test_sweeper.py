@@ -97,7 +97,7 @@ def test_files_are_read_once_for_cells_that_choose_alike(loader: ConfigLoader, s
         (["seed=range(1,6,2)", "init=half"], [["seed=1", "init=half"], ["seed=3", "init=half"],
                                               ["seed=5", "init=half"]]),
         (["diagnosis=glob(f*)"], [["diagnosis=failed"]]),
-        (["init=glob(*_uniform,exclude=z*)"], [["init=xavier_uniform"]]),
+        (["init=glob(x*_uniform,exclude=z*)"], [["init=xavier_uniform"]]),
         (["network.hidden=[6],[6,3]"], [["network.hidden=[6]"], ["network.hidden=[6,3]"]]),
         (["dtype=choice(float32,float64)"], [["dtype=float32"], ["dtype=float64"]]),
         (["+init.x=1,2", "~outcome.target"], [["+init.x=1", "~outcome.target"], ["+init.x=2", "~outcome.target"]]),

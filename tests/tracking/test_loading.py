@@ -59,8 +59,8 @@ def test_one_typed_row_a_replicate(swept: tuple[str, str, list[cell.Cell]]):
     assert frame["network.hidden"].unique().tolist() == ["[5]"]
     for k, of_cell in enumerate(trained[:2]):
         rows = frame.iloc[3 * k : 3 * k + 3]
-        np.testing.assert_allclose(rows["accuracy"], of_cell.history.accuracy[-1])
-        np.testing.assert_allclose(rows["best_accuracy"], of_cell.history.accuracy.max(axis=0))
+        np.testing.assert_allclose(rows["accuracy"], of_cell.history.score[-1])
+        np.testing.assert_allclose(rows["best_accuracy"], of_cell.history.score.max(axis=0))
         np.testing.assert_array_equal(rows["steps_to_target"], of_cell.judgement.steps_to_target)
         assert rows["outcome"].tolist() == of_cell.judgement.outcome.tolist()
         assert (rows["steps"] == 30).all()

@@ -11,8 +11,8 @@ def test_a_row_has_what_its_replicate_ended_with_and_its_diagnosis():
     trained = cell.run(settings_of(*SMALL, "init=unit", "diagnosis.escape=true"))
     frame = records.replicates_frame(trained)
     assert frame["replicate"].tolist() == [0, 1, 2, 3, 4]
-    np.testing.assert_array_equal(frame["accuracy"], trained.history.accuracy[-1])
-    np.testing.assert_array_equal(frame["recall_3"], trained.history.recall[-1, :, 3])
+    np.testing.assert_array_equal(frame["accuracy"], trained.history.score[-1])
+    np.testing.assert_array_equal(frame["recall_3"], trained.history.part_scores[-1, :, 3])
     found = trained.diagnosis
     assert found is not None
     assert frame["cause"].tolist() == found.cause.tolist()

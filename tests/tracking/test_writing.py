@@ -35,12 +35,12 @@ def test_what_is_read_back_is_what_was_trained(store: store_module.Store):
         assert mine.info.status == "FINISHED"
         assert mine.data.tags["outcome"] == trained.judgement.outcome[r]
         assert int(mine.data.params["order"]) == trained.orders[r]
-        for name in records.CURVES:
+        for name, values in (("accuracy", trained.history.score), ("cost", trained.history.cost)):
             curve = sorted(store.client.get_metric_history(mine.info.run_id, name), key=lambda metric: metric.step)
             assert [metric.step for metric in curve] == trained.history.steps.tolist()
-            np.testing.assert_allclose([m.value for m in curve], getattr(trained.history, name)[:, r])
+            np.testing.assert_allclose([m.value for m in curve], values[:, r])
         recall = [mine.data.metrics[f"recall_{k}"] for k in range(10)]
-        np.testing.assert_allclose(recall, trained.history.recall[-1, r])
+        np.testing.assert_allclose(recall, trained.history.part_scores[-1, r])
         reached = trained.judgement.steps_to_target[r]
         assert mine.data.metrics.get("steps_to_target") == (None if np.isnan(reached) else reached)
         assert mine.data.params["network.hidden"] == "[6, 5]"
@@ -59,8 +59,8 @@ def test_what_is_read_back_is_what_was_trained(store: store_module.Store):
         "weights.npz",
     ]
     with np.load(Path(whole.info.artifact_uri) / "history.npz") as saved:
-        for name in records.CHECKPOINTS:
-            np.testing.assert_array_equal(saved[name], getattr(trained.history, name))
+        for name, array in records.history_arrays(trained).items():
+            np.testing.assert_array_equal(saved[name], array)
 
 
 def test_params_have_every_setting_that_matters_and_no_path(store: store_module.Store):

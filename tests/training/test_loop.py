@@ -52,6 +52,10 @@ def test_checkpoints_are_log_spaced_in_the_first_epoch_and_then_one_an_epoch():
     assert loop.first_epoch_checkpoints(1000, 4) == [1, 10, 100, 1000]
     assert loop.first_epoch_checkpoints(5, 0) == [5]
     assert loop.first_epoch_checkpoints(1, 8) == [1]
+    assert loop.epochs_looked_after(100) == set(range(1, 101))
+    many = loop.epochs_looked_after(20_000)
+    assert len(many) <= 100
+    assert {1, 2, 20_000} <= many
 
 
 @pytest.mark.parametrize("rows_at_once", [1000, 7])

@@ -4,6 +4,7 @@ Each is a folder with record.json (names, numbers, words) and, as NumPy arrays o
 history.npz and weights.npz. Nothing in it is ever executed.
 """
 
+import io
 import json
 import sys
 import uuid
@@ -124,7 +125,8 @@ def _plain(column: pd.Series) -> np.ndarray:
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a file. Raises ValueError where one would have to be executed to be read."""
-    with np.load(path, allow_pickle=False) as arrays:
+    # From its bytes: NumPy leaves a file open that is no whole archive.
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
         return dict(arrays)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from initodds.training.history import Checkpoint, History
 from initodds.training.schedules import Schedule
 
 Array = np.ndarray
+
+MOST_EPOCHS_LOOKED_AFTER = 100
+"""Thousands of epochs, as of XOR's four examples, would otherwise be spent on looking."""
 
 MOST_LOG_SPACED = 100_000
 """Log-spaced steps beyond so many fall on the same ones, for any epoch that is ever trained."""
@@ -31,24 +35,25 @@ def train(
     """Train the engine's networks on `examples` training examples, in an order drawn anew from `order` each epoch.
 
     The last mini-batch of an epoch is as short as it comes out. `look` sees the networks before the first step, at
-    `checkpoints` log-spaced steps within the first epoch, and at the end of every epoch. `on_epoch` is called after
-    each epoch.
+    `checkpoints` log-spaced steps within the first epoch, and after the epochs of `epochs_looked_after`. `on_epoch` is
+    called after each epoch.
     """
     steps_per_epoch = math.ceil(examples / batch_size)
-    within = first_epoch_checkpoints(steps_per_epoch, checkpoints)
+    within, looked_after = first_epoch_checkpoints(steps_per_epoch, checkpoints), epochs_looked_after(epochs)
     steps, seen = [0], [look(engine.stack())]
     # A network that diverges overflows on its way; that is an outcome here, and not worth a warning.
     with np.errstate(over="ignore", invalid="ignore"):
         for epoch in range(epochs):
             permutation, first = order.permutation(examples), epoch * steps_per_epoch
             stops = within if epoch == 0 else [steps_per_epoch]
-            for start, stop in zip([0, *stops[:-1]], stops, strict=True):
+            for start, stop in pairwise([0, *stops]):
                 factors = None
                 if not schedule.is_constant:
                     factors = schedule.factors(np.arange(first + start, first + stop), steps_per_epoch, epochs)
                 take_steps(engine, permutation, start, stop, batch_size, factors)
-                steps.append(first + stop)
-                seen.append(look(engine.stack()))
+                if stop < steps_per_epoch or epoch + 1 in looked_after:
+                    steps.append(first + stop)
+                    seen.append(look(engine.stack()))
             on_epoch()
     stack = engine.stack()
     return History(
@@ -76,6 +81,18 @@ def take_steps(
         engine.steps(rows, None if factors is None else factors[: whole - start])
     if whole < stop:
         engine.steps(permutation[None, whole * batch_size :], None if factors is None else factors[-1:])
+
+
+def epochs_looked_after(epochs: int) -> set[int]:
+    """The epochs, counted from 1, after which the networks are looked at: all, or where there are more than
+    `MOST_EPOCHS_LOOKED_AFTER`, about so many log-spaced ones, the first and the last among them.
+
+    >>> epochs_looked_after(3), len(epochs_looked_after(5000)), max(epochs_looked_after(5000))
+    ({1, 2, 3}, 82, 5000)
+    """
+    if epochs <= MOST_EPOCHS_LOOKED_AFTER:
+        return set(range(1, epochs + 1))
+    return set(np.geomspace(1, epochs, MOST_EPOCHS_LOOKED_AFTER).round().astype(int).tolist())
 
 
 def first_epoch_checkpoints(steps_per_epoch: int, checkpoints: int) -> list[int]:
