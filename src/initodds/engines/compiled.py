@@ -218,7 +218,7 @@ def _examples_of(problem: Problem) -> _Examples:
     """Kept, since many engines are made for one problem."""
     x, dtype = problem.x, np.dtype(problem.dtype)
     counts = np.count_nonzero(x, axis=0)
-    present = np.arange(x.shape[1]) if problem.optimizer.weight_decay > 0 else np.flatnonzero(counts)
+    present = np.arange(x.shape[1]) if problem.optimizer.moves_without_gradient else np.flatnonzero(counts)
     x = np.ascontiguousarray(x[:, present], dtype)
     if counts.sum() >= DENSE * x.size:
         return _Examples(present, x, None, None, len(x))
