@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from initodds.engines.stacked import Stacked
 from initodds.initializers import Uniform
 from initodds.networks.network import Network
 from initodds.sweeps.progress import Report
+from initodds.vocabulary import InputError
 from tests.conftest import drawn, settings_of
 
 SMALL = ("data=digits", "network.hidden=[8]", "sgd.epochs=2", "sgd.batch_size=50", "dtype=float64")
@@ -106,3 +109,32 @@ def test_engines_agree_on_outcome_and_cost(engine: str, caplog: pytest.LogCaptur
     np.testing.assert_allclose(other.history.cost, stacked.history.cost, rtol=0, atol=1e-8)
     assert "one after another" in caplog.text
     assert " s; engine=stacked" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "overrides", [["data=diabetes", "outcome.every_example=true"], ["data=xor", "data.autoencode=true"]]
+)
+def test_examples_of_a_regression_are_not_right_or_wrong(overrides: list[str]):
+    with pytest.raises(InputError, match=r"^outcome\.every_example=true: false for a regression, as .* is one"):
+        cell.subject_of(settings_of(*overrides, "network.output=linear", "sgd.batch_size=4"))
+
+
+def test_targets_that_no_output_can_have_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    path = tmp_path / "prices.csv"
+    path.write_text("rooms,price\n" + "".join(f"{rooms},{2500 * rooms - 2500}\n" for rooms in (1, 2, 3, 5)))
+    settings = settings_of(
+        "data=table",
+        f"data.path={path}",
+        "data.target=price",
+        "data.task=regression",
+        "data.scale_targets=raw",
+        "sgd.batch_size=4",
+        "sgd.epochs=1",
+        "replicates=1",
+        "diagnosis.of=none",
+    )
+    cell.run(settings)
+    assert "targets from 0 to 10000 are not all in the outputs' range, 0 to 1: see network.output" in caplog.text
+    caplog.clear()
+    cell.run(settings.model_copy(update={"network": settings.network.model_copy(update={"output": "linear"})}))
+    assert "targets" not in caplog.text

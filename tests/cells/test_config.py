@@ -54,6 +54,8 @@ def test_every_option_of_every_group_is_accepted():
         (["network.hidden=[30,0]"], "network.hidden.1=0"),
         (["network.hidden=30"], "network.hidden=30"),
         (["network.activation=sine"], "network.activation=sine: one of logistic"),
+        (["network.activation=[relu,tanh]"], "network.activation=[relu, tanh]: one for all, or one for each of the 1"),
+        (["network.activation=[relu,sine]", "network.hidden=[5,5]"], "network.activation=sine: one of logistic"),
         (["network.cost=hinge"], "network.cost=hinge"),
         (["replicates=0"], "replicates=0"),
         (["seed=-1"], "seed=-1"),

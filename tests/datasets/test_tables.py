@@ -235,6 +235,7 @@ NUMBERS = lines(lambda row: row / 4, lambda row: row * row)
         (b"a,y\n1,\xe9\n", {}, "cannot be read as a table ('utf-8'"),
         (b"\x89PNG\0\0\0", {}, "is no text"),
         (b"a" * 2**21, {}, "no line ends within its first"),
+        (b"a,y\n" + b"lorem ipsum " * 2**18, {}, "a row takes more than 1048576 bytes"),
     ],
 )
 def test_what_cannot_be_used_is_told_in_one_line(content: str | bytes, arguments: dict, message: str, tmp_path: Path):

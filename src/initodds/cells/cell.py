@@ -22,7 +22,7 @@ from initodds.training.history import History, gather
 from initodds.verdicts import outcomes
 from initodds.verdicts.escape import Variant, escapes
 from initodds.verdicts.outcomes import Judgement
-from initodds.vocabulary import OUTCOMES
+from initodds.vocabulary import OUTCOMES, InputError
 
 if TYPE_CHECKING:
     from initodds.verdicts.diagnosis import Diagnosis
@@ -166,8 +166,11 @@ def run(settings: Settings, observer: Observer | None = None, first: int = 0) ->
 
 
 def subject_of(settings: Settings) -> Subject:
-    """Raises InputError where the data cannot be had, or do not fit the network."""
+    """Raises InputError where the data cannot be had, or do not fit the network or the outcome's rule."""
     data = config.dataset(settings)
+    if settings.outcome.every_example and data.task != "classification":
+        accepted = f"false for a {data.task}, as {data.name} is one, whose examples are not right or wrong"
+        raise InputError(f"outcome.every_example=true: {accepted}")
     low, high = settings.network.targets
     task = task_of(data, settings.network.outputs, (low, high))
     network = config.network(settings, data.features, task.outputs)

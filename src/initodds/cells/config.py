@@ -8,9 +8,10 @@ name.
 import re
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
+from importlib import import_module
+from importlib.util import find_spec
 from inspect import isclass, isfunction, signature
 from itertools import pairwise
-from pkgutil import resolve_name
 from typing import Annotated, Any, Literal, TypeVar, cast
 
 import numpy as np
@@ -366,7 +367,20 @@ def _named(key: str, config: Target_) -> Any:
     Hydra says it over several lines, and some of it by its log."""
     target = config.get("_target_")
     try:
-        return resolve_name(str(target))
+        return _resolved(str(target))
     except Exception as error:  # whatever the import of a user's module raises
         reason = one_line(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {one_line(error)}"
         raise InputError(f"{key}._target_={target}: {reason}") from error
+
+
+def _resolved(name: str) -> Any:
+    """What a dotted name means. Raises what the import of one of its modules raises: `pkgutil.resolve_name` would take
+    a module that cannot be imported for an attribute that is not there."""
+    first, *names = name.split(".")
+    found, path = import_module(first), first
+    for part in names:
+        path = f"{path}.{part}"
+        if not hasattr(found, part) and hasattr(found, "__path__") and find_spec(path):
+            import_module(path)
+        found = getattr(found, part)
+    return found

@@ -89,6 +89,8 @@ def _open_text(path: Path) -> TableFile:
         except (OSError, pa.ArrowException) as error:
             if "Empty CSV" in str(error):
                 return pa.table({name: pa.nulls(0) for name in wanted})
+            if "straddling" in str(error):  # Arrow's word for a row that is longer than what it reads at once
+                raise InputError(f"data.path={path}: a row takes more than {HEAD} bytes, so it is no table") from error
             raise _unreadable(path, error) from error
 
     return TableFile(names, read)

@@ -65,7 +65,7 @@ def _compile(source: Path, flags: tuple[str, ...], folder: Path, key: str) -> Pa
         except (OSError, subprocess.TimeoutExpired) as error:
             raise BuildError(f"the C compiler {shlex.join(compiler)} does not run: {error}") from None
         if done.returncode or not made.is_file():
-            said = [line.strip() for line in done.stderr.splitlines() if "error" in line.lower()]
+            said = [line.strip() for line in done.stderr.splitlines() if "error:" in line]
             raise BuildError(f"the C compiler {shlex.join(compiler)} fails: {(said or ['it does not say why'])[0]}")
         path = folder / f"{key}-{_digest(made.read_bytes())}.so"
         return made.replace(path)

@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from initodds.engines import Problem, building
 from initodds.engines.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from initodds.engines.stacked import Stacked
-from initodds.networks.activations import ACTIVATIONS, LOWEST_LOGISTIC
+from initodds.networks.activations import ACTIVATIONS, LOWEST_LOGISTIC, Linear, Logistic, Relu, Tanh
 from initodds.networks.network import Layer, Network, Stack
 from initodds.networks.outputs import BinaryCrossEntropy, CategoricalCrossEntropy, Output, SoftmaxSquared, Squared
 
@@ -37,6 +37,7 @@ MOST_FEATURES = 2**16
 DENSE = 0.5
 """The share of features that are not zero from which on the zeros are calculated with too."""
 
+SQUARED_UNITS = (Logistic, Linear, Tanh, Relu)
 OPTIMIZERS: tuple[type[Optimizer], ...] = (SGD, Adam, AdamW, RMSprop)
 
 
@@ -133,20 +134,26 @@ def available() -> bool:
 
 def unsupported(problem: Problem) -> str | None:
     """Why this problem cannot be trained by compiled code, in a few words; None where it can."""
-    network, dtype = problem.network, np.dtype(problem.dtype)
-    for activation in network.activations:
-        if ACTIVATIONS.get(activation.name) is not type(activation):
-            return f"the activation {activation.name} is not compiled"
-    if _entry(network.head) is None:
-        return f"the output {type(network.head).__name__} is not compiled"
-    if type(problem.optimizer) not in OPTIMIZERS:
-        return f"the optimizer {type(problem.optimizer).__name__} is not compiled"
-    if network.sizes[0] > MOST_FEATURES:
-        return f"more than {MOST_FEATURES} features are not compiled"
+    network, optimizer, dtype = problem.network, problem.optimizer, np.dtype(problem.dtype)
     if dtype not in REALS:
         return f"{dtype} is not compiled"
-    built = _built(REALS[dtype])
-    return str(built) if isinstance(built, building.BuildError) else None
+    if network.sizes[0] > MOST_FEATURES:
+        return f"more than {MOST_FEATURES} features are not compiled"
+    if isinstance(built := _built(REALS[dtype]), building.BuildError):
+        return str(built)
+    library = _library(dtype)
+    for activation in network.activations:
+        # A user's own may have the name of one that it is made of.
+        if (
+            type(activation) is not ACTIVATIONS.get(activation.name)
+            or library.number("activation", activation.name) < 0
+        ):
+            return f"the activation {type(activation).__name__} is not compiled"
+    if _entry(network.head) is None:
+        return f"the output {type(network.head).__name__} is not compiled"
+    if type(optimizer) not in OPTIMIZERS:
+        return f"the optimizer {type(optimizer).__name__} is not compiled"
+    return None
 
 
 class _Layer(ctypes.Structure):
@@ -285,7 +292,7 @@ class _Entry(NamedTuple):
 
 def _entry(head: Output) -> _Entry | None:
     """None for an output that is not compiled."""
-    if type(head) is Squared and ACTIVATIONS.get(head.activation.name) is type(head.activation):
+    if type(head) is Squared and type(head.activation) in SQUARED_UNITS:
         return _Entry(head.activation.name, "squared", head.mean)
     if type(head) is BinaryCrossEntropy:
         return _Entry("logistic", "cross_entropy")
@@ -316,9 +323,8 @@ class _Library:
         self._library = library
 
     def number(self, kind: str, name: str) -> int:
-        """The number of the entry of this name, of the kind "activation", "output" or "optimizer"."""
+        """The number of the entry of this name, of the kind "activation", "output" or "optimizer"; -1 for none."""
         number: int = self._library[kind](name.encode())
-        assert number >= 0, name
         return number
 
 

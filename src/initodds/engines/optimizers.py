@@ -39,7 +39,7 @@ class Optimizer(ABC):
 
     def __post_init__(self) -> None:
         _require_at_least_0(weight_decay=self.weight_decay)
-        if self.clip_norm is not None and not 0 < self.clip_norm < math.inf:
+        if self.clip_norm is not None and not (_is_number(self.clip_norm) and 0 < self.clip_norm < math.inf):
             raise InputError(f"optimizer.clip_norm={self.clip_norm}: a number over 0, or null for none")
 
     @property
@@ -71,6 +71,8 @@ class SGD(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         _require_share(momentum=self.momentum)
+        if not isinstance(self.nesterov, bool):
+            raise InputError(f"optimizer.nesterov={self.nesterov}: true or false")
         if self.nesterov and not self.momentum:
             raise InputError("optimizer.nesterov=true: needs a momentum; optimizer.momentum=0.9")
 
@@ -178,17 +180,22 @@ def _add_decay(gradient: Array, parameter: Array, weight_decay: float) -> None:
 
 def _require_at_least_0(**values: float) -> None:
     for name, value in values.items():
-        if not 0 <= value < math.inf:
+        if not (_is_number(value) and 0 <= value < math.inf):
             raise InputError(f"optimizer.{name}={value}: a number of at least 0")
 
 
 def _require_over_0(**values: float) -> None:
     for name, value in values.items():
-        if not 0 < value < math.inf:
+        if not (_is_number(value) and 0 < value < math.inf):
             raise InputError(f"optimizer.{name}={value}: a number over 0")
 
 
 def _require_share(**values: float) -> None:
     for name, value in values.items():
-        if not 0 <= value < 1:
+        if not (_is_number(value) and 0 <= value < 1):
             raise InputError(f"optimizer.{name}={value}: a number of at least 0 and under 1")
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value that a user has set is a number: YAML has true, null and text as well."""
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -79,13 +79,17 @@ class Stacked:
 
     def _separated(self, arrays: Sequence[Array]) -> list[Array]:
         (joined,) = arrays
-        each = joined.reshape(len(joined), len(self._rates), -1).transpose(1, 0, 2)
+        each = self._each(joined)
         often = self._features.often.shape[1]
         return [np.ascontiguousarray(each[:, :often]), np.ascontiguousarray(each[:, often:])]
 
     def _joined(self, arrays: Sequence[Array]) -> list[Array]:
         each = np.concatenate(arrays, axis=1)
-        return [each.transpose(1, 0, 2).reshape(each.shape[1], -1)]
+        return [each.transpose(1, 0, 2).reshape(each.shape[1], len(each) * each.shape[2])]
+
+    def _each(self, joined: Array) -> Array:
+        """An array (k, R * units), as a view (R, k, units)."""
+        return joined.reshape(len(joined), len(self._rates), self._part.network.sizes[1]).transpose(1, 0, 2)
 
     def _forward(self, rows: Array) -> tuple[Batch | Batches, Array, Buffers]:
         """The forward pass on mini-batches: their features, targets, and the buffers that it has filled."""
@@ -147,7 +151,7 @@ class Stacked:
         """Scale each network's gradient down to this norm where it has a larger one."""
         gradients = list(self._gradients)
         if not self._apart:  # seen as those of the other layers are
-            gradients[0] = gradients[0].reshape(len(gradients[0]), len(self._rates), -1).transpose(1, 0, 2)
+            gradients[0] = self._each(gradients[0])
         squares = sum((gradient.astype(np.float64) ** 2).sum(axis=(1, 2)) for gradient in gradients)
         factors = np.minimum(1, norm / (np.sqrt(squares) + CLIPPED)).astype(self._whole.dtype)
         for gradient in gradients:

@@ -49,7 +49,8 @@ class Network:
 
     def __post_init__(self) -> None:
         if isinstance(self.activation, tuple) and len(self.activation) != len(self.sizes) - 2:
-            given = f"network.activation=[{', '.join(map(str, self.activation))}]"
+            names = [entry.name if isinstance(entry, Activation) else entry for entry in self.activation]
+            given = f"network.activation=[{', '.join(names)}]"
             raise InputError(f"{given}: one for all, or one for each of the {len(self.sizes) - 2} hidden layers")
         self.activations, self.head  # noqa: B018  refused here, not when they are first used
         if self.head.competing and self.sizes[-1] < 2:
