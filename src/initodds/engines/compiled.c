@@ -355,7 +355,7 @@ static integer activate(const struct layer *layer, integer count) {
     return overflows;
 }
 
-/* Examples in a random order are not in the cache: have the one of `AHEAD` rows on fetched from memory meanwhile, and of
+/* Examples in a random order are not in the cache: have the one `AHEAD` rows on fetched from memory meanwhile, and of
    one as far again where it lies. There are `count` rows. */
 INLINE void fetch(const struct problem *p, const integer *rows, integer count) {
     enum { LINE = 64, AHEAD = 4 };
@@ -524,7 +524,8 @@ static integer train_one(const struct problem *p, real *network, real *slots, re
 }
 
 /* R networks (R, parameters) with their slots (R, slots, parameters) take `steps` steps, network r on its mini-batches
-   at rows + r * own, (steps, batch) each. rates, overflows: (R,). factors: (steps,) or NULL. step: the first's number. */
+   at rows + r * own, (steps, batch) each. rates, overflows: (R,). factors: (steps,) or NULL. step: the number of the
+   first. */
 void train(const struct problem *p, integer replicates, real *networks, real *slots, real *gradient,
            const integer *rows, integer own, integer steps, integer batch, const double *rates, const double *factors,
            integer step, integer *overflows) {
