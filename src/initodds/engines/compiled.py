@@ -42,7 +42,10 @@ OPTIMIZERS: tuple[type[Optimizer], ...] = (SGD, Adam, AdamW, RMSprop)
 
 
 class Compiled:
-    """See `initodds.engines.Engine`. A `Stacked` is made instead where the problem cannot be compiled."""
+    """See `initodds.engines.Engine`. A `Stacked` is made instead where the problem cannot be compiled.
+
+    Threads may train at the same time, each an engine of its own.
+    """
 
     # A network is trained by itself, but looked at, as the loop does after every epoch, together with so many others.
     side_by_side: ClassVar[int] = Stacked.side_by_side
