@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
-from hydra import compose, initialize_config_dir
 
 import initodds  # noqa: F401  settles BLAS before NumPy loads
 from initodds.cells import config
@@ -66,8 +65,7 @@ def old_store(tmp_path: Path) -> Path:
 
 def settings_of(*overrides: str) -> Settings:
     """The settings that the command would have with these overrides."""
-    with initialize_config_dir(str(config.directory()), version_base="1.3"):
-        return config.read(compose("config", list(overrides)))
+    return config.settings_of(overrides)
 
 
 def record_of(

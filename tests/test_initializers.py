@@ -8,7 +8,7 @@ import yaml
 from hydra.utils import instantiate
 from scipy import stats
 
-from initodds.cells import config
+from initodds.cells import config, options
 from initodds.initializers import (
     Centred,
     Constant,
@@ -70,12 +70,12 @@ JOINT = {"orthogonal", "lsuv", "randomized_asymmetric"}
 
 
 def test_every_option_of_the_group_has_its_expected_distribution():
-    assert {path.stem for path in (config.directory() / "init").glob("*.yaml")} == set(EXPECTED) | JOINT
+    assert {path.stem for path in (options.directory() / "init").glob("*.yaml")} == set(EXPECTED) | JOINT
 
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_draws_follow_the_definition(name: str):
-    made = instantiate(yaml.safe_load(Path(config.directory(), "init", f"{name}.yaml").read_text()))
+    made = instantiate(yaml.safe_load(Path(options.directory(), "init", f"{name}.yaml").read_text()))
     weights, biases = made(np.random.default_rng(3), FAN_IN, FAN_OUT)
     assert (weights.shape, biases.shape) == ((FAN_IN, FAN_OUT), (FAN_OUT,))
     for drawn, distribution in zip((weights, biases), EXPECTED[name], strict=True):
@@ -150,7 +150,7 @@ DRAWN = {
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_what_a_framework_drew_is_of_the_same_law(name: str):
-    made = instantiate(yaml.safe_load(Path(config.directory(), "init", f"{name}.yaml").read_text()))
+    made = instantiate(yaml.safe_load(Path(options.directory(), "init", f"{name}.yaml").read_text()))
     for drawn, theirs in zip(made(np.random.default_rng(4), FAN_IN, FAN_OUT), DRAWN[name], strict=True):
         # The share of ours under each of their deciles: two samples, so twice the variance p (1 - p) / n.
         shares, deciles = [np.mean(drawn < value) for value in theirs[1:-1]], np.linspace(0.1, 0.9, 9)

@@ -19,8 +19,10 @@ from studies import percent, rate, read_results, sweep, write_results
 from tabulate import tabulate
 
 from initodds import analysis, datasets
-from initodds.cells import cell
+from initodds.cells.drawing import Drawing
+from initodds.engines import Problem
 from initodds.engines.matrix import Matrix
+from initodds.engines.optimizers import SGD
 from initodds.engines.per_example import PerExample
 from initodds.engines.stacked import Stacked
 from initodds.initializers import Uniform
@@ -40,12 +42,13 @@ def measure_speed() -> pd.DataFrame:
     data = datasets.mnist(initodds_data())
     network = Network((784, 30, 10))
     targets = np.eye(10, dtype=np.float32)[data.train.y]
-    layers = [cell.draw(Uniform(-0.5, 0.5), network, 0, replicate) for replicate in range(32)]
+    layers = [Drawing(Uniform(-0.5, 0.5), network).replicate(0, replicate) for replicate in range(32)]
+    problem = Problem(network, data.train.x, targets, SGD(3.0), "mean", np.dtype(np.float32))
     rows = []
     for batch in (10, 100):
         order = np.random.default_rng(0).permutation(len(data.train))
         made = {
-            name: engine(network, layers[:n], data.train.x, targets, 3.0, "mean", np.dtype(np.float32))
+            name: engine(problem, layers[:n])
             for name, engine, n in (("per_example", PerExample, 1), ("matrix", Matrix, 1), ("stacked", Stacked, 32))
         }
         steps = {"per_example": 2000 // batch, "matrix": 20_000 // batch, "stacked": 20_000 // batch}
@@ -53,8 +56,7 @@ def measure_speed() -> pd.DataFrame:
         for _ in range(5):
             for name, engine in made.items():
                 start = time.perf_counter()
-                for step in range(steps[name]):
-                    engine.step(order[step * batch : (step + 1) * batch])
+                engine.steps(order[: steps[name] * batch].reshape(-1, batch))
                 seconds[name].append((time.perf_counter() - start) / (steps[name] * batch) * len(data.train))
         for name, of_rounds in seconds.items():
             replicates = 32 if name == "stacked" else 1

@@ -28,7 +28,7 @@ from tabulate import tabulate
 from threadpoolctl import threadpool_limits
 
 from initodds import blas, datasets
-from initodds.cells import cell
+from initodds.cells.drawing import Drawing
 from initodds.initializers import Uniform
 from initodds.networks.network import Network
 
@@ -62,7 +62,7 @@ def measure(name: str, settings: list[tuple[int, int, str]]) -> list[dict]:
     result = []
     with threadpool_limits(1):
         for batch, count, dtype in settings:
-            layers = [cell.draw(Uniform(-0.5, 0.5), NETWORK, 0, r) for r in range(count)]
+            layers = [Drawing(Uniform(-0.5, 0.5), NETWORK).replicate(0, r) for r in range(count)]
             begin = time.perf_counter()
             made = contender(layers, data.train.x, targets, batch, dtype)
             made.steps(order[: 2 * batch].reshape(2, batch))
@@ -121,7 +121,7 @@ def best_of(action) -> float:
 def accuracies(name: str) -> list[dict]:
     """Test accuracies of eight networks after an epoch at batch size 10, which must be the same for all."""
     data = datasets.mnist(os.environ.get("INITODDS_DATA"))
-    layers = [cell.draw(Uniform(-0.5, 0.5), NETWORK, 0, r) for r in range(8)]
+    layers = [Drawing(Uniform(-0.5, 0.5), NETWORK).replicate(0, r) for r in range(8)]
     count = 2 if CONTENDERS[name][0].one_by_one else 8
     targets = np.eye(10, dtype=np.float32)[data.train.y]
     made = CONTENDERS[name][0](layers[:count], data.train.x, targets, 10, "float32")

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from initodds.engines import Problem
+from initodds.engines.optimizers import SGD
 from initodds.engines.per_example import PerExample
 from initodds.engines.stacked import Stacked
 from initodds.networks.network import Layer, Network
@@ -25,11 +27,10 @@ class Ours:
 
     def __init__(self, layers: Sequence[Sequence[Layer]], x: Array, targets: Array, batch: int, dtype: str) -> None:
         network = Network((784, 30, 10))
-        self.made = self.engine(network, layers, x, targets, RATE, "mean", np.dtype(dtype))
+        self.made = self.engine(Problem(network, x, targets, SGD(RATE), "mean", np.dtype(dtype)), layers)
 
     def steps(self, rows: Array) -> None:
-        for batch in rows:
-            self.made.step(batch)
+        self.made.steps(rows)
 
     def layers(self) -> list[list[Layer]]:
         stack = self.made.stack()

@@ -13,7 +13,9 @@ from threadpoolctl import threadpool_limits
 
 import initodds  # noqa: F401  settles BLAS before NumPy loads
 from initodds import datasets
-from initodds.cells import cell
+from initodds.cells.drawing import Drawing
+from initodds.engines import Problem
+from initodds.engines.optimizers import SGD
 from initodds.engines.stacked import Stacked
 from initodds.initializers import Uniform
 from initodds.networks.network import Network
@@ -33,16 +35,17 @@ def data() -> datasets.Dataset:
 @pytest.mark.parametrize("batch", MOST)
 def test_a_step_takes_no_more_than_two_plain_products_of_its_shape(batch: int, data: datasets.Dataset, benchmark):
     targets = np.eye(10, dtype=np.float32)[data.train.y]
-    layers = [cell.draw(Uniform(-0.5, 0.5), NETWORK, 0, r) for r in range(REPLICATES)]
-    engine = Stacked(NETWORK, layers, data.train.x, targets, 3.0, "mean", np.dtype(np.float32))
+    layers = [Drawing(Uniform(-0.5, 0.5), NETWORK).replicate(0, r) for r in range(REPLICATES)]
+    engine = Stacked(Problem(NETWORK, data.train.x, targets, SGD(3.0), "mean", np.dtype(np.float32)), layers)
     rows = np.random.default_rng(0).permutation(len(targets))[:batch]
-    x, weights = np.ascontiguousarray(data.train.x[np.ix_(rows, engine.images.pixels)]), engine.part.weights[0].copy()
+    lit = np.flatnonzero(data.train.x.any(axis=0))
+    x = np.ascontiguousarray(data.train.x[np.ix_(rows, lit)])
+    weights = np.ascontiguousarray(engine.stack().weights[0][lit])
     out = np.empty((batch, weights.shape[1]), np.float32)
     number = max(1, 300 // batch)
 
     def steps() -> None:
-        for _ in range(number):
-            engine.step(rows)
+        engine.steps(np.tile(rows, (number, 1)))
 
     def products() -> None:
         for _ in range(2 * number):

@@ -30,7 +30,6 @@ def parts() -> None:
     from initodds.commands.run import main
     from initodds.sweeps import jobs, plan  # noqa: F401  the first import settles BLAS
     from initodds.tracking import records, writing
-    from initodds.training import loop
 
     spent = {"import": time.perf_counter() - begin}
 
@@ -51,7 +50,7 @@ def parts() -> None:
     timed(plan, "read", "compose, data included")
     timed(config, "dataset", "data")
     timed(cell, "train", "training, evaluation included")
-    timed(loop, "evaluate", "evaluation")
+    timed(cell, "evaluate", "evaluation")
     timed(cell, "diagnose", "diagnosis")
     timed(records, "record_of", "record")
     timed(writing, "write", "tracking")

@@ -38,7 +38,7 @@ def test_a_cell_does_not_depend_on_how_its_replicates_are_stacked(monkeypatch: p
     whole = cell.run(settings)
     monkeypatch.setattr(Stacked, "side_by_side", 2)
     split = cell.run(settings)
-    assert [list(places) for _, places in cell.stacks_of(np.arange(10) % 3, 2)] == [
+    assert [list(places) for places in cell.stacks_of(settings, np.arange(10) % 3)] == [
         [0, 3],
         [6, 9],
         [1, 4],
@@ -56,6 +56,21 @@ def test_progress_is_told_as_often_as_announced():
     report = Report("a cell", 4)
     cell.run(settings, report)
     assert report.done == cell.epochs_to_train(settings) == 2 * 2
+
+
+@pytest.mark.parametrize("batch_size", [50, 7])
+def test_a_replicate_with_its_own_order_is_the_same_in_any_company(batch_size: int, monkeypatch: pytest.MonkeyPatch):
+    options = (*SMALL, "sgd.orders=null", f"sgd.batch_size={batch_size}")
+    together = cell.run(settings_of(*options, "replicates=5"))
+    alone = cell.run(settings_of(*options, "replicates=5"), first=3)
+    monkeypatch.setattr(Stacked, "side_by_side", 1)
+    apart = cell.run(settings_of(*options, "replicates=5"))
+    assert together.orders.tolist() == [0, 1, 2, 3, 4]
+    np.testing.assert_allclose(together.history.cost, apart.history.cost, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(together.history.cost[:, 3:], alone.history.cost, rtol=0, atol=1e-10)
+    # The order of replicate r is that of number r where they are shared.
+    shared = cell.run(settings_of(*SMALL, f"sgd.batch_size={batch_size}", "replicates=5", "sgd.orders=5"))
+    np.testing.assert_allclose(together.history.cost, shared.history.cost, rtol=0, atol=1e-10)
 
 
 def test_the_data_orders_differ():

@@ -19,6 +19,13 @@ def runs_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list:
     return list(store.client.search_runs([store.experiment_id], max_results=1000))
 
 
+def test_help_has_every_option_and_key(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr(sys, "argv", ["initodds", "--help"])
+    run.main()
+    words = capsys.readouterr().out.replace(",", " ").split()
+    assert {"init:", "lecun_uniform", "optimizer:", "rmsprop", "experiment/claims:", "batch_size:", "-m"} <= set(words)
+
+
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_a_sweep_from_the_command_to_the_table(launcher: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     grid = ("init=unit,half", "sgd.batch_size=10,100", f"hydra/launcher={launcher}")

@@ -54,7 +54,7 @@ def test_unpacked_files_will_do(full_mnist: str, tmp_path: Path):
     assert datasets.mnist(str(tmp_path)).sha256 == datasets.mnist(full_mnist).sha256
 
 
-@pytest.mark.parametrize("spoil", ["cut", "changed", "not gzip"])
+@pytest.mark.parametrize("spoil", ["cut", "changed", "not gzip", "bit"])
 def test_a_spoilt_file_is_named(spoil: str, full_mnist: str, tmp_path: Path):
     path = copy_of(full_mnist, tmp_path)
     content = path.read_bytes()
@@ -62,7 +62,9 @@ def test_a_spoilt_file_is_named(spoil: str, full_mnist: str, tmp_path: Path):
         labels = bytearray(gzip.decompress(content))
         labels[-1] ^= 1
         content = gzip.compress(bytes(labels))
-    path.write_bytes({"cut": content[:-100], "changed": content, "not gzip": b"labels"}[spoil])
+    flipped = bytes([*content[:200], content[200] ^ 0x10, *content[201:]])
+    spoilt = {"cut": content[:-100], "changed": content, "not gzip": b"labels", "bit": flipped}
+    path.write_bytes(spoilt[spoil])
     with pytest.raises(InputError, match=r"t10k-labels-idx1-ubyte\.gz") as raised:
         datasets.mnist(str(tmp_path))
     assert "\n" not in str(raised.value)

@@ -1,11 +1,15 @@
-"""The three engines take the same step."""
+"""All engines take the same step."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from initodds import datasets
 from initodds.engines import Engine
+from initodds.engines.compiled import Compiled
 from initodds.engines.matrix import Matrix
+from initodds.engines.optimizers import SGD, Adam, Optimizer
 from initodds.engines.per_example import PerExample
 from initodds.engines.sequential import Sequential
 from initodds.engines.stacked import Stacked
@@ -53,6 +57,39 @@ def test_rates_may_differ_and_the_layers_given_stay_as_they_were(engine: type[En
     for r in range(2):
         np.testing.assert_allclose(made[0].stack().replicate(r)[0][0], made[1].stack().replicate(r)[0][0], atol=1e-13)
         np.testing.assert_array_equal(layers[r][0][0], before[r][0][0])
+
+
+@pytest.mark.parametrize(
+    "optimizer", [SGD(np.array([0.5, 1.0, 2.0])), SGD(0.1, momentum=0.9), Adam(0.01, clip_norm=0.1)]
+)
+@pytest.mark.parametrize("engine", [Stacked, Compiled, Matrix, PerExample])
+@pytest.mark.parametrize("present", [0, 20])
+def test_networks_with_orders_of_their_own_are_as_networks_alone(
+    engine: type[Engine], optimizer: Optimizer, present: int, rng: np.random.Generator
+):
+    if issubclass(engine, Sequential) and not optimizer.fused:
+        pytest.skip("this engine has plain SGD only")
+    network = Network((20, 7, 3))
+    layers = random_layers(network, 3, rng)
+    x = rng.random((30, 20)) * (rng.random((30, 20)) < 0.3) * (np.arange(20) < present)
+    targets = np.eye(3)[rng.integers(3, size=30)]
+    together = engine(problem_of(network, x, targets, optimizer=optimizer), layers)
+    rates = np.broadcast_to(optimizer.learning_rate, 3)
+    alone = [
+        Stacked(problem_of(network, x, targets, optimizer=replace(optimizer, learning_rate=rate)), [its])
+        for rate, its in zip(rates, layers, strict=True)
+    ]
+    # From orders of their own to a shared one and back, with factors, and short batches.
+    for batch, own in ((4, True), (1, True), (5, False), (3, True)):
+        rows = rng.integers(30, size=(3, 6, batch))
+        rows = rows if own else np.repeat(rows[:1], 3, axis=0)
+        together.steps(rows if own else rows[0], np.linspace(1, 0.1, 6))
+        for one, its in zip(alone, rows, strict=True):
+            one.steps(its, np.linspace(1, 0.1, 6))
+    for r, one in enumerate(alone):
+        for mine, reference in zip(together.stack().replicate(r), one.stack().replicate(0), strict=True):
+            np.testing.assert_allclose(mine[0], reference[0], rtol=0, atol=1e-12)
+            np.testing.assert_allclose(mine[1], reference[1], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("engine", [Matrix, PerExample])

@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from initodds import analysis
-from initodds.cells import advice, config
+from initodds.cells import advice, options
 from initodds.sweeps import jobs
 from initodds.sweeps.composing import Composer, combinations, save
 from initodds.vocabulary import InputError
@@ -23,7 +23,7 @@ from tests.processes import command
 
 @pytest.fixture
 def loader() -> Iterator[ConfigLoader]:
-    with initialize_config_dir(str(config.directory()), version_base="1.3"):
+    with initialize_config_dir(str(options.directory()), version_base="1.3"):
         yield GlobalHydra.instance().config_loader()
 
 
@@ -116,7 +116,7 @@ def test_an_interval_is_no_sweep_of_cells(loader: ConfigLoader):
 
 
 def test_cells_are_numbered_on_from_batch_to_batch():
-    with initialize_config_dir(str(config.directory()), version_base="1.3"):
+    with initialize_config_dir(str(options.directory()), version_base="1.3"):
         from hydra_plugins.initodds_sweeper import CellSweeper  # Hydra executes its plugins anew when it starts
 
     class Launcher:
@@ -150,7 +150,7 @@ def test_a_folder_of_the_sweep_that_cannot_be_made_is_told(sweep: DictConfig):
 def test_another_sweeper_is_told_the_share_converged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     overrides = ["data=digits", "network.hidden=[10]", "sgd.epochs=6", "replicates=8", "outcome.target=0.8"]
-    with initialize_config_dir(str(config.directory()), version_base="1.3"):
+    with initialize_config_dir(str(options.directory()), version_base="1.3"):
         composed = compose("config", overrides, return_hydra_config=True)
         HydraConfig.instance().set_config(composed)
         share = jobs.run_trial(composed)

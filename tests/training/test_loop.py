@@ -38,7 +38,7 @@ def test_each_epoch_takes_every_example_once(examples: int, batch_size: int, epo
     seen = Checkpoint(*np.zeros((6, 1)))
     order = np.random.default_rng(0)
     loop.train(
-        Recorder(), examples, lambda stack: seen, batch_size=batch_size, epochs=epochs, checkpoints=3, order=order
+        Recorder(), examples, lambda stack: seen, batch_size=batch_size, epochs=epochs, checkpoints=3, orders=[order]
     )
     assert (
         all(len(rows) == batch_size or (len(rows) == examples % batch_size) for rows in batches)
@@ -101,7 +101,7 @@ def test_the_history_is_what_one_sees_by_stepping_by_hand(rng: np.random.Generat
         batch_size=6,
         epochs=2,
         checkpoints=2,
-        order=np.random.default_rng(8),
+        orders=[np.random.default_rng(8)],
         on_epoch=lambda: epochs_seen.append(1),
     )
     by_hand = engine()
@@ -128,7 +128,13 @@ def test_gather_puts_replicates_where_they_belong(rng: np.random.Generator):
         engine = Stacked(problem_of(NETWORK, split.x, np.eye(3)[split.y]), [layers[r] for r in members])
         order = np.random.default_rng(0)
         return loop.train(
-            engine, 12, lambda stack: evaluate(stack, split, TASK), batch_size=5, epochs=1, checkpoints=2, order=order
+            engine,
+            12,
+            lambda stack: evaluate(stack, split, TASK),
+            batch_size=5,
+            epochs=1,
+            checkpoints=2,
+            orders=[order],
         )
 
     members = [[0, 3], [4, 1], [2]]

@@ -86,6 +86,21 @@ def test_outputs_that_are_all_pinned(learned: list[Layer]):
     assert "3 at 1 and 7 at 0" in explanation.explain(found, 0)
 
 
+def test_pinned_outputs_are_not_said_to_learn_nothing_where_the_cost_still_moves_them(learned: list[Layer]):
+    network = Network((64, 8, 10), cost="cross_entropy")
+    pinned = with_biases(learned, 1, np.where(np.arange(10) < 3, 300.0, -300.0))
+    found = diagnose(pinned, network=network)
+    assert found.cause[0] == "outputs_saturated"
+    share = found.symptoms.gradient_norm[0] / found.reference.gradient
+    assert share > 0.5
+    text = explanation.explain(found, 0)
+    assert f"an error comes back from them all the same ({100 * share:.1f} % of a fresh network's)" in text
+    assert "hardly a gradient" not in text
+    saturated = with_biases(with_biases(fresh(), 0, np.full(8, 60.0)), 1, np.full(10, -60.0))
+    text = explanation.explain(diagnose(saturated, network=network), 0)
+    assert "the outputs are pinned, 0 at 1 and 10 at 0, but the cost still moves them" in text
+
+
 def test_one_answer_to_everything_without_saturation():
     layers = fresh()
     layers = [layers[0], (0.01 * layers[1][0], np.eye(10)[7])]

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,7 +22,7 @@ from initodds.training.history import History, gather
 from initodds.verdicts import outcomes
 from initodds.verdicts.escape import Variant, escapes
 from initodds.verdicts.outcomes import Judgement
-from initodds.vocabulary import InputError
+from initodds.vocabulary import OUTCOMES, InputError
 
 if TYPE_CHECKING:
     from initodds.verdicts.diagnosis import Diagnosis
@@ -38,11 +38,31 @@ EXAMPLES_DRAWN_WITH = 256
 
 
 @dataclass(frozen=True, eq=False)
+class Subject:
+    """What the settings of a cell name, made: what is learned, what learns it, and how."""
+
+    data: Dataset
+    task: Task
+    network: Network
+    drawing: Drawing
+    engine: type[Engine]
+
+    def warnings(self) -> list[str]:
+        """What may be wrong with it, a line each."""
+        targets = self.task.targets(self.data.train.y)
+        least, greatest = self.network.head.bounded
+        if targets.min() >= least and targets.max() <= greatest:
+            return []
+        targeted = f"from {targets.min():g} to {targets.max():g}"
+        return [f"targets {targeted} are not all in the outputs' range, {least:g} to {greatest:g}: see network.output"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Cell:
     """A trained and judged cell. R replicates; arrays of length R are in the order of the replicates' numbers.
 
+    settings: what was asked for.  subject: what they name, made.
     replicates: (R,) int, their numbers.  orders: (R,) int, the data order that each was trained in.
-    task: what is asked of the data set.
     chance_level: the score up to which a network counts as stuck.
     best_constant_cost: the least test cost of outputs that are the same for every example.
     seconds: wall time of training, its evaluations included.
@@ -50,9 +70,8 @@ class Cell:
     escaped: for each way out that was tried, (M,) bool of the M replicates of the diagnosis; empty where none was.
     """
 
-    network: Network
-    data: Dataset
-    task: Task
+    settings: Settings
+    subject: Subject
     replicates: Array
     orders: Array
     history: History
@@ -62,6 +81,27 @@ class Cell:
     seconds: float
     diagnosis: "Diagnosis | None" = None
     escaped: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def network(self) -> Network:
+        """The networks' shape and units."""
+        return self.subject.network
+
+    @property
+    def data(self) -> Dataset:
+        """What they were trained and judged on."""
+        return self.subject.data
+
+    @property
+    def task(self) -> Task:
+        """What was asked of them."""
+        return self.subject.task
+
+    def __repr__(self) -> str:
+        sizes = "-".join(map(str, self.network.sizes))
+        outcome = self.judgement.outcome.tolist()
+        counts = ", ".join(f"{outcome.count(name)} {name}" for name in OUTCOMES if name in outcome)
+        return f"<Cell: {len(outcome)} networks {sizes} on {self.data.name}: {counts}>"
 
 
 class Observer(Protocol):
@@ -96,7 +136,7 @@ def run(settings: Settings, observer: Observer | None = None, first: int = 0) ->
         logger.warning(line)
     start = time.perf_counter()
     initial = [subject.drawing.replicate(settings.seed, int(replicate)) for replicate in replicates]
-    orders = replicates % settings.sgd.orders
+    orders = orders_of(settings, replicates)
     history = train(settings, subject, initial, orders, on_epoch=observer.epoch)
     seconds = time.perf_counter() - start
     test, rule = subject.data.test, rule_of(settings)
@@ -104,9 +144,8 @@ def run(settings: Settings, observer: Observer | None = None, first: int = 0) ->
     standard_errors = rule.standard_errors if test is not subject.data.train else 0.0
     chance_level = subject.task.chance_level(test.y, standard_errors)
     trained = Cell(
-        network=subject.network,
-        data=subject.data,
-        task=subject.task,
+        settings=settings,
+        subject=subject,
         replicates=replicates,
         orders=orders,
         history=history,
@@ -118,29 +157,12 @@ def run(settings: Settings, observer: Observer | None = None, first: int = 0) ->
     members = np.flatnonzero(outcomes.among(trained.judgement.outcome, settings.diagnosis.of))
     if not len(members):
         return trained
-    found = diagnose(settings, trained, [initial[member] for member in members], members, observer)
+    outcome = trained.judgement.outcome[members]
+    curved = outcomes.among(outcome, settings.diagnosis.curvature)
+    layers = [history.layers[member] for member in members]
+    found = diagnose(settings, subject, layers, replicates[members], outcome, curved, observer.stage)
     escaped = escape_of(settings, subject, trained, members, observer) if settings.diagnosis.escape else {}
     return replace(trained, diagnosis=found, escaped=escaped)
-
-
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """What the settings of a cell name, made: what is learned, what learns it, and how."""
-
-    data: Dataset
-    task: Task
-    network: Network
-    drawing: Drawing
-    engine: type[Engine]
-
-    def warnings(self) -> list[str]:
-        """What may be wrong with it, a line each."""
-        targets = self.task.targets(self.data.train.y)
-        least, greatest = self.network.head.bounded
-        if targets.min() >= least and targets.max() <= greatest:
-            return []
-        targeted = f"from {targets.min():g} to {targets.max():g}"
-        return [f"targets {targeted} are not all in the outputs' range, {least:g} to {greatest:g}: see network.output"]
 
 
 def subject_of(settings: Settings) -> Subject:
@@ -172,7 +194,7 @@ def train(
     """Train R networks from their `layers`, each in its own of the data `orders` (R,) of a random stream."""
     data, task = subject.data, subject.task
     problem = problem_of(settings, subject)
-    stacks = list(stacks_of(orders, subject.engine.side_by_side))
+    stacks = stacks_of(settings, orders)
     histories = [
         loop.train(
             subject.engine(problem, [layers[member] for member in members]),
@@ -181,13 +203,13 @@ def train(
             batch_size=settings.sgd.batch_size,
             epochs=settings.sgd.epochs,
             checkpoints=settings.sgd.checkpoints,
-            order=random_stream(settings.seed, stream, order),
+            orders=[random_stream(settings.seed, stream, order) for order in np.unique(orders[members])],
             schedule=config.schedule(settings),
             on_epoch=on_epoch,
         )
-        for order, members in stacks
+        for members in stacks
     ]
-    return gather(histories, [members.tolist() for _, members in stacks])
+    return gather(histories, [members.tolist() for members in stacks])
 
 
 def problem_of(settings: Settings, subject: Subject) -> Problem:
@@ -203,24 +225,33 @@ def problem_of(settings: Settings, subject: Subject) -> Problem:
 
 
 def diagnose(
-    settings: Settings, cell: Cell, initial: Sequence[Sequence[Layer]], members: Array, observer: Observer
+    settings: Settings,
+    subject: Subject,
+    layers: Sequence[Sequence[Layer]],
+    replicates: Array,
+    outcome: Array,
+    curved: Array,
+    on_step: Callable[[str], None] = lambda stage: None,
 ) -> "Diagnosis":
-    """The diagnosis of the networks at the places `members` (M,) of a trained cell, which began as `initial`."""
+    """The diagnosis of M trained networks of a cell, from their `layers`.
+
+    replicates: (M,) int, their numbers.  outcome: (M,) str.  curved: (M,) bool, whose point is to be told.
+    on_step: called often, with what is being done in a few words.
+    """
     from initodds.verdicts import diagnosis  # late: SciPy's parts that it needs take long to import
 
-    outcome = cell.judgement.outcome[members]
     return diagnosis.diagnose(
-        cell.network,
-        cell.task,
-        [cell.history.layers[member] for member in members],
-        initial,
-        cell.data.train,
-        replicates=cell.replicates[members],
+        subject.network,
+        subject.task,
+        layers,
+        [subject.drawing.replicate(settings.seed, int(replicate)) for replicate in replicates],
+        subject.data.train,
+        replicates=replicates,
         converged=outcome == "converged",
-        curved=outcomes.among(outcome, settings.diagnosis.curvature),
+        curved=curved,
         dtype=np.dtype(settings.dtype),
         dead_recall=settings.outcome.dead_recall,
-        on_step=observer.stage,
+        on_step=on_step,
     )
 
 
@@ -254,16 +285,22 @@ def slowness(settings: Settings, subject: Subject) -> str:
     )
 
 
-def stacks_of(orders: Array, side_by_side: int) -> Iterator[tuple[int, Array]]:
-    """(data order, places) of each stack of at most so many that R networks with these data orders (R,) are trained
-    in."""
-    for order in np.unique(orders):
-        places = np.flatnonzero(orders == order)
-        for start in range(0, len(places), side_by_side):
-            yield int(order), places[start : start + side_by_side]
+def orders_of(settings: Settings, replicates: Array) -> Array:
+    """The number of the data order of each of the replicates (R,): its own, or one of `sgd.orders` that they share."""
+    return replicates if settings.sgd.orders is None else replicates % settings.sgd.orders
+
+
+def stacks_of(settings: Settings, orders: Array) -> list[Array]:
+    """The places of each stack that R networks with these data orders (R,) are trained in: as many as the engine is
+    best given at once, of one order where orders are shared."""
+    groups = [np.arange(len(orders))]
+    if settings.sgd.orders is not None:
+        groups = [np.flatnonzero(orders == order) for order in np.unique(orders)]
+    size = config.engine(settings).side_by_side
+    return [group[start : start + size] for group in groups for start in range(0, len(group), size)]
 
 
 def epochs_to_train(settings: Settings, first: int = 0) -> int:
     """How many epochs of one stack each the cell consists of: the unit of its progress."""
-    orders = np.arange(first, settings.replicates) % settings.sgd.orders
-    return len(list(stacks_of(orders, config.engine(settings).side_by_side))) * settings.sgd.epochs
+    replicates = np.arange(first, settings.replicates)
+    return len(stacks_of(settings, orders_of(settings, replicates))) * settings.sgd.epochs

@@ -1,30 +1,33 @@
 """The typed schema of conf/, and every check of a user's value.
 
 `read` turns a composed config into `Settings`, or raises InputError with one line that names the key, its value and
-what is accepted. `initializer`, `engine` and `dataset` make what the settings name.
+what is accepted; `settings_of` composes it too. `initializer`, `engine`, `dataset` and others make what the settings
+name.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
-from inspect import isclass, isfunction
+from inspect import isclass, isfunction, signature
 from itertools import pairwise
-from pathlib import Path
 from pkgutil import resolve_name
 from typing import Annotated, Any, Literal, TypeVar, cast
 
 import numpy as np
 import psutil
-from hydra.errors import InstantiationException
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from initodds import datasets
-from initodds.cells import advice, drawing
+from initodds.cells import advice, drawing, options
 from initodds.datasets import Dataset
 from initodds.engines import Engine
-from initodds.engines.optimizers import Optimizer
+from initodds.engines.optimizers import SGD, Optimizer
 from initodds.initializers import Initializer
 from initodds.networks.activations import Activation, activation_of
 from initodds.networks.network import Network
@@ -43,6 +46,9 @@ Target_ = dict[str, Any]
 
 
 Kind = TypeVar("Kind")
+
+SGD_IDLE = {field.name: field.default for field in fields(SGD)}
+"""What the option sgd of the group optimizer has, at the values that SGD itself has where none is given."""
 
 TRIAL = np.linspace(0, 1, 15).reshape(5, 3)
 """A few examples of three features, to try an initializer on when the config is read."""
@@ -91,7 +97,7 @@ class SgdSettings(Section):
     learning_rate: Positive
     epochs: Count
     reduction: Literal["mean", "sum"]
-    orders: Count
+    orders: Count | None
     checkpoints: Annotated[int, Field(ge=0)]
 
 
@@ -161,11 +167,24 @@ class Settings(Section):
         return kept
 
 
-def directory() -> Path:
-    """The folder of the config files: conf/ of the checkout, or its copy in the installed package."""
-    package = Path(__file__).parents[1]
-    checkout = package.parents[1] / "conf"
-    return checkout if checkout.is_dir() else package / "conf"
+def settings_of(overrides: Sequence[str]) -> Settings:
+    """The settings that the command has with these overrides, `KEY=VALUE` each.
+
+    Raises InputError for the first that is not accepted.
+
+    >>> settings_of(["init=unit", "sgd.epochs=3"]).sgd.epochs
+    3
+    """
+    try:
+        options.require_names(overrides)
+        for override in OverridesParser.create().parse_overrides(list(overrides)):
+            if override.is_sweep_override():
+                raise InputError(f"{override.input_line}: one value is needed; the command sweeps several, with -m")
+        with initialize_config_dir(str(options.directory()), version_base="1.3"):
+            composed = compose("config", list(overrides))
+    except HydraException as error:
+        raise InputError(advice.of_composing(error)) from error
+    return read(composed)
 
 
 def read(config: DictConfig) -> Settings:
@@ -228,8 +247,15 @@ def _kind(kind: type[Kind], key: str, target: Target_) -> Kind:
 
 
 def optimizer(settings: Settings) -> Optimizer:
-    """The optimizer that `optimizer` names, with the learning rate. Raises InputError where it cannot be made."""
-    return _kind(Optimizer, "optimizer", {**settings.optimizer, "learning_rate": settings.sgd.learning_rate})
+    """The optimizer that `optimizer` names, with the learning rate. Raises InputError where it cannot be made.
+
+    A user's own that stands in the place of the option sgd is not given what it does not take, as a momentum of 0.
+    """
+    given, named = settings.optimizer, _named("optimizer", settings.optimizer)
+    if isclass(named) and issubclass(named, Optimizer):
+        idle = {key for key, value in SGD_IDLE.items() if given.get(key) == value} - signature(named).parameters.keys()
+        given = {key: value for key, value in given.items() if key not in idle}
+    return _kind(Optimizer, "optimizer", {**given, "learning_rate": settings.sgd.learning_rate})
 
 
 def schedule(settings: Settings) -> Schedule:
@@ -267,10 +293,10 @@ def expanded(key: str, value: Any) -> Target_:
 
 def init_option(key: str, name: Any) -> Target_:
     """The config of an option of the group init. Raises InputError where there is none of that name."""
-    options = {path.stem: path for path in sorted((directory() / "init").glob("*.yaml"))}
-    if name not in options:
-        raise InputError(f"{key}={name}: an option of the group init, one of {', '.join(options)}")
-    return dict(OmegaConf.to_container(OmegaConf.load(options[name])))  # type: ignore[arg-type]
+    files = {path.stem: path for path in sorted((options.directory() / "init").glob("*.yaml"))}
+    if name not in files:
+        raise InputError(f"{key}={name}: an option of the group init, one of {', '.join(files)}")
+    return dict(OmegaConf.to_container(OmegaConf.load(files[name])))  # type: ignore[arg-type]
 
 
 def engine(settings: Settings) -> type[Engine]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from initodds.cells import cell
 from initodds.cells.config import Settings
-from initodds.tracking import again, loading, reading, records, stored_settings
+from initodds.tracking import loading, reading, records, stored_settings
 from initodds.tracking.store import Store, search
 from initodds.verdicts.diagnosis import Diagnosis
 from initodds.verdicts.explanation import explain
@@ -54,7 +54,8 @@ def diagnose_run(store: Store, run: Any, data_root: str | None) -> Diagnosis:
         raise InputError(f"RUN_ID={cell_id}: the data set {data.name} is not the one that it was trained on any more")
     rows = reading.read_replicates(store, cell_id).set_index("replicate").loc[arrays["replicates"]]
     outcome = rows["outcome"].to_numpy(dtype=str)
-    return again.diagnose(settings, subject, arrays, outcome, np.ones(len(rows), bool), _show)
+    curved = np.ones(len(rows), bool)
+    return cell.diagnose(settings, subject, records.layers_of(arrays), arrays["replicates"], outcome, curved, _show)
 
 
 def _show(stage: str) -> None:

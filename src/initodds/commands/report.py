@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from tabulate import tabulate
 
+from initodds.networks.outputs import OUTPUTS
 from initodds.statistics import comparison, figures, frames, rates, survival
 from initodds.statistics.rates import CONFIDENCE
 from initodds.sweeps import summary
@@ -127,17 +128,18 @@ def plateaus_of(frame: pd.DataFrame) -> dict[int, float]:
     """What a network costs that has j of its outputs pinned high and the others low, by j; none where that depends on
     which ones are pinned, or on how far.
 
-    frame: replicates of one cost, on one data set. It is known of the quadratic cost, with logistic outputs for C
-    equally frequent classes: a high output is wrong but for its own class and a low one for its own, which costs
-    1/2 (j (1 - 1/C) + (C - j) / C), for ten classes 0.5 + 0.4 j.
+    frame: replicates of one output and cost, on one data set, whose classes have to be equally frequent: see
+    `Output.plateau_costs`.
     """
     classes = sum(bool(frame[key].notna().any()) for key in frame if key.startswith("recall_"))
-    if classes == 0 or not (frame["network.cost"] == "quadratic").all():
+    names = (frame.get("network.output", pd.Series("logistic", frame.index)).iloc[0], frame["network.cost"].iloc[0])
+    if not classes or names not in OUTPUTS:  # a regression, or an output of the user's own
         return {}
-    # The best constant answer has the classes' shares p, and costs 1/2 sum p (1 - p): most where all are the same.
-    if not np.allclose(frame["best_constant_cost"], 0.5 * (1 - 1 / classes), rtol=0.005):
+    head = OUTPUTS[names]()
+    # The best constant answer costs most where all classes are equally frequent.
+    if not np.allclose(frame["best_constant_cost"], head.best_constant_cost(np.eye(classes)), rtol=0.005):
         return {}
-    return {j: 0.5 * (j * (1 - 1 / classes) + (classes - j) / classes) for j in range(classes + 1)}
+    return dict(enumerate(head.plateau_costs(classes).tolist()))
 
 
 def times_figure(frame: pd.DataFrame, by: list[str]) -> Figure:

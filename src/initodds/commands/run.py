@@ -2,29 +2,28 @@
 
 import os
 import sys
-from collections.abc import Iterable
 from contextlib import chdir, suppress
 
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from initodds.cells import advice, config
-from initodds.sweeps import jobs
+from initodds.cells import advice, options
 from initodds.vocabulary import InputError, one_line
 
 
-@hydra.main(version_base="1.3", config_path=str(config.directory()), config_name="config")
+@hydra.main(version_base="1.3", config_path=str(options.directory()), config_name="config")
 def app(composed: DictConfig) -> float | None:
     """One cell: alone, of a sweep, or for a sweeper of others, which is told the share converged.
 
     Relative paths are seen from the folder that the command was started in, whatever hydra.job.chdir says.
     """
+    from initodds.sweeps import jobs  # late: `initodds --help` needs none of it
+
     with chdir(HydraConfig.get().runtime.cwd):
         if jobs.current():
             jobs.run_job(composed)
@@ -38,8 +37,11 @@ def app(composed: DictConfig) -> float | None:
 def main() -> None:
     """Run the command. What is wrong with a user's input is told in one line, with exit status 1."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises its errors instead of printing them
+    if {"--help", "-h"} & set(sys.argv[1:]):  # Hydra's own takes a second, most of it to list the groups
+        print(options.help_text())
+        return
     try:
-        require_names(sys.argv[1:])
+        options.require_names(sys.argv[1:])
         let_optuna_maximize()
         app()
     except HydraException as error:
@@ -50,13 +52,6 @@ def main() -> None:
         sys.exit(f"initodds: {one_line(error)}; hydra.run.dir=FOLDER names a folder that can be written")
     except KeyboardInterrupt:
         sys.exit("initodds: interrupted; what is tracked stays, and the same command goes on from there")
-
-
-def require_names(arguments: Iterable[str]) -> None:
-    """Raise InputError where an option of a config group is chosen by anything but its name, as in init=null."""
-    groups = [text for text in arguments if "=" in text and (config.directory() / text.partition("=")[0]).is_dir()]
-    for choice in OverridesParser.create().parse_overrides(groups):
-        advice.require_name(choice)
 
 
 def let_optuna_maximize() -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import zlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -126,7 +127,7 @@ def read_verified(path: Path, sha256: str) -> bytes:
     try:
         packed = path.read_bytes()
         content = gzip.decompress(packed) if path.suffix == ".gz" else packed
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"data: {path} cannot be read ({error}); it may be cut short: get it again") from error
     hashes = {hashlib.sha256(content).hexdigest(), hashlib.sha256(packed).hexdigest()}
     if sha256 not in hashes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import numpy as np
-from scipy.stats import beta, binom, norm
+import scipy  # loads its parts as they are first used, and its statistics take half a second
 
 from initodds.datasets import Dataset
 from initodds.vocabulary import InputError
@@ -136,7 +136,7 @@ class Classification:
         0.65
         """
         share = np.bincount(y).max() / len(y)
-        return float(binom.ppf(norm.cdf(standard_errors), len(y), share) / len(y))
+        return float(scipy.stats.binom.ppf(scipy.stats.norm.cdf(standard_errors), len(y), share) / len(y))
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,8 @@ class Regression:
         with y, at best the square of a correlation, which has a beta distribution (Fisher 1915)."""
         if len(y) < 3:
             return 0.0
-        return float(beta.ppf(1 - 2 * norm.sf(max(standard_errors, 0.0)), 0.5, (len(y) - 2) / 2))
+        share = 1 - 2 * scipy.stats.norm.sf(max(standard_errors, 0.0))
+        return float(scipy.stats.beta.ppf(share, 0.5, (len(y) - 2) / 2))
 
 
 def task_of(dataset: Dataset, outputs: int | None = None, values: tuple[float, float] = (0.0, 1.0)) -> Task:

@@ -1,6 +1,6 @@
 """How steps are taken: a `Problem` and layers in, an engine that trains them out.
 
-Three engines take the same steps: `stacked`, `matrix`, `per_example`.
+Four engines take the same steps: `stacked`, `compiled`, `matrix`, `per_example`.
 """
 
 from collections.abc import Sequence
@@ -50,8 +50,9 @@ class Engine(Protocol):
         """Raise InputError where the engine cannot train such networks so."""
 
     def steps(self, rows: Array, factors: Array | None = None) -> None:
-        """Take a step on each of the mini-batches of training examples `rows` (steps, batch), one after another.
+        """Take a step on each of the mini-batches of training examples `rows`, one after another.
 
+        rows: (steps, batch), the same for all networks; or (R, steps, batch), where network r has rows[r].
         factors: (steps,) by which the learning rate is multiplied in each; None for 1.
         """
 

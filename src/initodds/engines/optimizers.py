@@ -6,6 +6,7 @@ is a subclass of `Optimizer`, named by `optimizer._target_`.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -18,7 +19,7 @@ Array = np.ndarray
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Optimizer(ABC):
     """What every optimizer has.
 
     learning_rate: over 0; a number, or (R,) for R networks.
@@ -46,12 +47,12 @@ class Optimizer:
         """Whether a step is no more than the gradient times -rate, so that no gradient has to be kept."""
         return False
 
+    @abstractmethod
     def update(self, parameter: Array, gradient: Array, slots: Sequence[Array], rate: Array | float, step: int) -> None:
         """Take a step: change `parameter` and `slots` in place. `gradient` may be overwritten.
 
         rate: the learning rate of this step.  step: its number, from 1.
         """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -74,14 +74,12 @@ class Sequential:
         _require("optimizer", "plain SGD" if optimizer.fused else type(optimizer).__name__, ("plain SGD",))
 
     def steps(self, rows: Array, factors: Array | None = None) -> None:
-        for step, batch in enumerate(rows):
-            self._step(batch, 1.0 if factors is None else float(factors[step]))
-
-    def _step(self, rows: Array, factor: float) -> None:
-        x, targets = self._x[rows], self._targets[rows]
-        for network, rate in zip(self._networks, self._rates, strict=True):
-            rate = rate if factor == 1.0 else rate * rate.dtype.type(factor)
-            network.step(x, targets, rate / len(rows) if self._problem.reduction == "mean" else rate)
+        own = rows if rows.ndim == 3 else [rows] * len(self._networks)
+        for network, rate, batches in zip(self._networks, self._rates, own, strict=True):
+            for step, batch in enumerate(batches):
+                now = rate if factors is None else rate * rate.dtype.type(factors[step])
+                now = now / len(batch) if self._problem.reduction == "mean" else now
+                network.step(self._x[batch], self._targets[batch], now)
 
     def stack(self) -> Stack:
         return Stack(self._problem.network, [network.layers() for network in self._networks], self._problem.dtype)

@@ -1,4 +1,8 @@
-"""The default engine: R networks at once, and no array the size of the weights but the weights themselves."""
+"""The default engine: R networks at once, and no array the size of the weights but the weights themselves.
+
+Where all networks see the same mini-batches, the first layer is one product for all of them; where each sees its own,
+NumPy multiplies them in turn.
+"""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -7,7 +11,7 @@ import numpy as np
 
 from initodds.engines import Problem
 from initodds.engines.optimizers import Optimizer
-from initodds.networks.features import Batch, Features
+from initodds.networks.features import Batch, Batches, Features
 from initodds.networks.network import Buffers, Layer, Network, Stack, flat
 
 Array = np.ndarray
@@ -32,10 +36,14 @@ class Stacked:
         everything = problem.optimizer.weight_decay > 0
         self._features = Features(problem.x, self._whole.dtype, everything)
         self._part = self._whole.restricted(self._features.present)
+        # The first layers' weights: (k, R * units) in one array; or, apart, (R, features, units) in two, for the
+        # features that are often there and the other ones.
+        self._apart = False
+        self._first = [self._part.weights[0]]
         self._targets = np.ascontiguousarray(problem.targets, self._whole.dtype)
         rates = np.asarray(problem.optimizer.learning_rate, self._whole.dtype)
         self._rates = np.broadcast_to(rates, len(replicates))[:, None, None]
-        self._batches: dict[int, tuple[Array, Array, Buffers]] = {}
+        self._batches: dict[tuple[int, ...], tuple[Array, Array, Buffers]] = {}
         self._steps = 0
         self._gradients: list[Array] = []
         self._slots: list[list[Array]] = []
@@ -50,30 +58,65 @@ class Stacked:
 
     @property
     def _parameters(self) -> list[Array]:
-        return self._part.weights + (self._part.biases if self._part.network.bias else [])
+        return [*self._first, *self._part.weights[1:], *(self._part.biases if self._part.network.bias else [])]
 
     def steps(self, rows: Array, factors: Array | None = None) -> None:
+        self._lay_out(apart=rows.ndim == 3)
         take = self._fused_step if self._problem.optimizer.fused else self._step
-        for step, batch in enumerate(rows):
+        for step, batch in enumerate(rows.swapaxes(0, 1) if self._apart else rows):
             take(batch, 1.0 if factors is None else float(factors[step]))
 
-    def _forward(self, rows: Array) -> tuple[Batch, Array, Buffers]:
-        """The forward pass on a mini-batch: its features, targets, and the buffers that it has filled."""
-        often, targets, buffers = self._batch(len(rows))
-        x = self._features.take(rows, out=often)
+    def _lay_out(self, apart: bool) -> None:
+        """Have the first layers' weights, and what an optimizer keeps for them, in one array or apart."""
+        if apart == self._apart:
+            return
+        change, count = self._separated if apart else self._joined, len(self._first)
+        self._apart, self._first = apart, change(self._first)
+        if self._gradients:
+            self._gradients[:count] = change(self._gradients[:count])
+            # Slots of each parameter, as slots of all of the first layers' parameters and back.
+            self._slots[:count] = map(list, zip(*map(change, zip(*self._slots[:count], strict=True)), strict=True))
+
+    def _separated(self, arrays: Sequence[Array]) -> list[Array]:
+        (joined,) = arrays
+        each = self._each(joined)
+        often = self._features.often.shape[1]
+        return [np.ascontiguousarray(each[:, :often]), np.ascontiguousarray(each[:, often:])]
+
+    def _joined(self, arrays: Sequence[Array]) -> list[Array]:
+        each = np.concatenate(arrays, axis=1)
+        return [each.transpose(1, 0, 2).reshape(each.shape[1], len(each) * each.shape[2])]
+
+    def _each(self, joined: Array) -> Array:
+        """An array (k, R * units), as a view (R, k, units)."""
+        return joined.reshape(len(joined), len(self._rates), self._part.network.sizes[1]).transpose(1, 0, 2)
+
+    def _forward(self, rows: Array) -> tuple[Batch | Batches, Array, Buffers]:
+        """The forward pass on mini-batches: their features, targets, and the buffers that it has filled."""
+        often, targets, buffers = self._batch(rows.shape)
         np.take(self._targets, rows, axis=0, out=targets, mode="clip")
-        x.product(self._part.weights[0], out=flat(buffers.activations[0]))
+        x: Batch | Batches
+        if self._apart:
+            x = self._features.take_each(rows, out=often)
+            buffers.activations[0][...] = x.product(*self._first)
+        else:
+            x = self._features.take(rows, out=often)
+            x.product(self._first[0], out=flat(buffers.activations[0]))
         self._part.onward(buffers)
         return x, targets, buffers
+
+    def _accumulate(self, x: Batch | Batches, errors: Array, arrays: Sequence[Array]) -> None:
+        """Add the first layers' gradient, of their `errors` (R, batch, units), to `arrays`."""
+        x.accumulate(errors if self._apart else flat(errors), *arrays)
 
     def _fused_step(self, rows: Array, factor: float) -> None:
         """A step of plain SGD: the rate goes into the errors, and BLAS adds their products straight to the weights."""
         x, targets, buffers = self._forward(rows)
-        rates = self._rates / len(rows) if self._problem.reduction == "mean" else self._rates
+        rates = self._rates / rows.shape[-1] if self._problem.reduction == "mean" else self._rates
         if factor != 1.0:
             rates = rates * self._whole.dtype.type(factor)
         errors = self._part.backward(targets, buffers, -rates)
-        x.accumulate(flat(errors[0]), self._part.weights[0])
+        self._accumulate(x, errors[0], self._first)
         for layer, error in enumerate(errors[1:], start=1):
             self._part.weights[layer] += buffers.activations[layer - 1].transpose(0, 2, 1) @ error
         if self._part.network.bias:
@@ -83,13 +126,16 @@ class Stacked:
     def _step(self, rows: Array, factor: float) -> None:
         """A step of any optimizer, which is given the gradient."""
         x, targets, buffers = self._forward(rows)
-        scale = 1 / len(rows) if self._problem.reduction == "mean" else 1.0
+        scale = 1 / rows.shape[-1] if self._problem.reduction == "mean" else 1.0
         errors = self._part.backward(targets, buffers, self._whole.dtype.type(scale))
-        weights, biases = self._gradients[: len(errors)], self._gradients[len(errors) :]
-        weights[0].fill(0)
-        x.accumulate(flat(errors[0]), weights[0])
-        for layer, error in enumerate(errors[1:], start=1):
-            np.matmul(buffers.activations[layer - 1].transpose(0, 2, 1), error, out=weights[layer])
+        count = len(self._first)
+        first, later = self._gradients[:count], self._gradients[count:]
+        weights, biases = later[: len(errors) - 1], later[len(errors) - 1 :]
+        for gradient in first:
+            gradient.fill(0)
+        self._accumulate(x, errors[0], first)
+        for gradient, a, error in zip(weights, buffers.activations, errors[1:], strict=False):  # the last a feeds none
+            np.matmul(a.transpose(0, 2, 1), error, out=gradient)
         for gradient, error in zip(biases, errors, strict=False):  # none where the network has no biases
             error.sum(axis=1, keepdims=True, out=gradient)
         if self._problem.optimizer.clip_norm is not None:
@@ -98,27 +144,26 @@ class Stacked:
         rates = self._rates * self._whole.dtype.type(factor)
         parameters = zip(self._parameters, self._gradients, self._slots, strict=True)
         for number, (parameter, gradient, slots) in enumerate(parameters):
-            rate = rates if number else self._side_by_side(rates)
+            rate = rates if number or self._apart else self._side_by_side(rates)
             self._problem.optimizer.update(parameter, gradient, slots, rate, self._steps)
 
     def _clip(self, norm: float) -> None:
         """Scale each network's gradient down to this norm where it has a larger one."""
-        first, *later = self._gradients
-        units = self._part.network.sizes[1]
-        squares = (first.astype(np.float64) ** 2).sum(axis=0).reshape(-1, units).sum(axis=1)
-        for gradient in later:
-            squares += (gradient.astype(np.float64) ** 2).sum(axis=(1, 2))
-        factors = np.minimum(1, norm / (np.sqrt(squares) + CLIPPED)).astype(self._whole.dtype)[:, None, None]
-        first *= self._side_by_side(factors)
-        for gradient in later:
-            gradient *= factors
+        gradients = list(self._gradients)
+        if not self._apart:  # seen as those of the other layers are
+            gradients[0] = self._each(gradients[0])
+        squares = sum((gradient.astype(np.float64) ** 2).sum(axis=(1, 2)) for gradient in gradients)
+        factors = np.minimum(1, norm / (np.sqrt(squares) + CLIPPED)).astype(self._whole.dtype)
+        for gradient in gradients:
+            gradient *= factors[:, None, None]
 
     def _side_by_side(self, values: Array) -> Array:
         """Values (R, 1, 1) of the networks, as they belong to the columns of the first layers side by side."""
         return np.repeat(values[:, 0, 0], self._part.network.sizes[1])
 
     def stack(self) -> Stack:
-        self._whole.weights[0][self._features.present] = self._part.weights[0]
+        (first,) = self._joined(self._first) if self._apart else self._first
+        self._whole.weights[0][self._features.present] = first
         return self._whole
 
     @property
@@ -126,10 +171,11 @@ class Stacked:
         buffers = (buffers for _, _, buffers in self._batches.values())
         return sum((each.overflows for each in buffers), np.zeros(len(self._rates), np.int64))
 
-    def _batch(self, examples: int) -> tuple[Array, Array, Buffers]:
-        """Arrays for a batch of this size: the features often there, targets (examples, outputs), and buffers."""
-        if examples not in self._batches:
-            often = np.empty((examples, self._features.often.shape[1]), self._whole.dtype)
-            targets = np.empty((examples, self._targets.shape[1]), self._whole.dtype)
-            self._batches[examples] = (often, targets, self._whole.buffers(examples))
-        return self._batches[examples]
+    def _batch(self, shape: tuple[int, ...]) -> tuple[Array, Array, Buffers]:
+        """Arrays for mini-batches of this shape, (batch,) or (R, batch): the features often there, the targets, and
+        buffers."""
+        if shape not in self._batches:
+            often = np.empty((*shape, self._features.often.shape[1]), self._whole.dtype)
+            targets = np.empty((*shape, self._targets.shape[1]), self._whole.dtype)
+            self._batches[shape] = (often, targets, self._whole.buffers(shape[-1]))
+        return self._batches[shape]

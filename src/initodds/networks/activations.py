@@ -5,6 +5,7 @@ functions, named by `network.activation._target_`.
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,9 +21,10 @@ FLAT_SLOPE = 0.04
 |z| = 4.6, where its value is within 0.0101 of 0 or 1."""
 
 
-class Activation:
+class Activation(ABC):
     """A function f of a unit's pre-activation z, applied to each element of an array of any shape.
 
+    name: what an option of `network.activation` is called by; a user's own needs none.
     gain: by which the standard deviation of a layer's weights is to be larger than a linear layer's, as PyTorch's
         `calculate_gain` has it; for a function that it does not have, as He et al. (2015) derive ReLU's:
         1 / sqrt(E f(z)^2) for z of the law N(0, 1), so that the next layer's z have the same mean square.
@@ -37,7 +39,7 @@ class Activation:
     slope can be told from its value has faster ones.
     """
 
-    name: ClassVar[str]
+    name: ClassVar[str] = ""
     gain: float = 1.0
     steepest: float = 1.0
     bounded: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
@@ -45,17 +47,17 @@ class Activation:
     flat_word: ClassVar[str] = "saturated"
     needs_pre_activation: ClassVar[bool] = True
 
+    @abstractmethod
     def value(self, z: Array) -> Array:
         """f(z)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def slope(self, z: Array) -> Array:
         """f'(z)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def second(self, z: Array) -> Array:
         """f''(z)."""
-        raise NotImplementedError
 
     def tame(self, z: Array) -> Array | None:
         """Where the function as it is taught overflows, bool of the shape of z; None where it does not. Moves these z,

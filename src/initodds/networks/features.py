@@ -52,6 +52,14 @@ class Features:
         np.take(self.often, rows, axis=0, out=out, mode="clip")
         return Batch(out, *sparse.take_rows(self.rarely, rows, self._counts))
 
+    def take_each(self, rows: Array, out: Array) -> "Batches":
+        """The examples `rows` (R, batch) of R networks, as `take` has them; `out` is (R, batch, features)."""
+        np.take(self.often, rows, axis=0, out=out, mode="clip")
+        ends, indices, values = sparse.take_rows(self.rarely, rows.ravel(), self._counts)
+        entries = np.diff(ends[:: rows.shape[1]])
+        below = np.arange(len(rows), dtype=indices.dtype) * self.rarely.shape[1]
+        return Batches(out, ends, indices + np.repeat(below, entries), values)
+
 
 class Batch(NamedTuple):
     """A mini-batch X (batch, k) of `Features`, for weights W (k, units) that are in the order of those `present`.
@@ -82,6 +90,33 @@ class Batch(NamedTuple):
         if len(often):
             _gemm_of(weights.dtype)(1.0, errors.T, self.often.T, beta=1.0, c=often.T, trans_b=True, overwrite_c=True)
         sparse.add_transposed_product(self.ends, self.indices, self.values, errors, rarely)
+
+
+class Batches(NamedTuple):
+    """Mini-batches of R networks, one each, for weights W_r (features often there, units) and (other ones, units).
+
+    often: (R, batch, features often there).  ends, indices, values: the other ones, as one CSR matrix with the
+    networks' own along its diagonal.
+    """
+
+    often: Array
+    ends: Array
+    indices: Array
+    values: Array
+
+    def product(self, often: Array, rarely: Array) -> Array:
+        """X_r W_r (R, batch, units), for weights (R, features, units) in two contiguous arrays."""
+        out = np.matmul(self.often, often)
+        rows = out.reshape(-1, out.shape[2])
+        sparse.add_product(self.ends, self.indices, self.values, rarely.reshape(-1, out.shape[2]), rows)
+        return out
+
+    def accumulate(self, errors: Array, often: Array, rarely: Array) -> None:
+        """Add X_r^T E_r, of the `errors` (R, batch, units), in place to W_r."""
+        often += self.often.transpose(0, 2, 1) @ errors
+        rows = np.ascontiguousarray(errors).reshape(-1, errors.shape[2])
+        sums = rarely.reshape(-1, errors.shape[2], copy=False)
+        sparse.add_transposed_product(self.ends, self.indices, self.values, rows, sums)
 
 
 @cache

@@ -5,10 +5,12 @@ starts from, and for the pairs that are made for each other it is the plain diff
 knows an output or a cost by its name. A user's own pair is a subclass of `Output`, named by `network.output._target_`.
 
 Everywhere z, a and moved are (R, batch, outputs), of R networks: pre-activations, the outputs' values, and a direction
-in which the pre-activations move; y is (batch, outputs), the targets.
+in which the pre-activations move; y is (batch, outputs), the targets, or (R, batch, outputs) where each network has
+examples of its own.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,7 +27,7 @@ PINNED = 0.01
 """An output within this of one end of its range is pinned there, low or high."""
 
 
-class Output:
+class Output(ABC):
     """The function of a network's output units, and the cost of their values.
 
     bounded: (least, greatest) value of an output, infinite where there is none.
@@ -39,17 +41,17 @@ class Output:
         """Where the function as it is taught overflows, see `Activation.tame`."""
         return None
 
+    @abstractmethod
     def activate(self, z: Array, scratch: Array) -> None:
         """Turn z into a, in place; `scratch` is an array of its shape."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cost(self, z: Array, a: Array, y: Array) -> Array:
         """What each output adds to the cost of each example, of the shape of z."""
-        raise NotImplementedError
 
+    @abstractmethod
     def error(self, z: Array, a: Array, y: Array, out: Array, scratch: Array) -> None:
         """Write the derivative of each example's cost by z to `out`, an array of the shape of z, as is `scratch`."""
-        raise NotImplementedError
 
     def exact_error(self, z: Array, a: Array, y: Array) -> Array:
         """The same, exact also where an output is nearly flat."""
@@ -57,13 +59,13 @@ class Output:
         self.error(z, a, y, error, np.empty_like(z))
         return error
 
+    @abstractmethod
     def error_along(self, z: Array, a: Array, y: Array, moved: Array) -> Array:
         """The error's derivative as z moves along `moved`: the cost's second derivative by z, times it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def best_constant_cost(self, y: Array) -> float:
         """The least mean cost that outputs can have that are the same for every example."""
-        raise NotImplementedError
 
     def pinned(self, a: Array) -> tuple[Array, Array]:
         """(high, low), bool of the shape of a: whether an output is pinned at the upper, or lower, end of its range."""

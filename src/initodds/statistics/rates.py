@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest, chi2, chi2_contingency, norm
+import scipy  # loads its parts as they are first used, and its statistics take half a second
 
 from initodds.statistics.frames import (
     Columns,
@@ -35,7 +35,7 @@ def interval(count: int, n: int, method: str = "wilson") -> tuple[float, float]:
         raise InputError(f"method={method}: choose from {', '.join(METHODS)}")
     if not 0 <= count <= n or n < 1:
         raise InputError(f"count={count}, n={n}: needs 0 <= count <= n and n at least 1")
-    proportion = binomtest(int(count), int(n)).proportion_ci(CONFIDENCE, method=method)
+    proportion = scipy.stats.binomtest(int(count), int(n)).proportion_ci(CONFIDENCE, method=method)
     return float(proportion.low), float(proportion.high)
 
 
@@ -48,7 +48,7 @@ def wilson(count: np.ndarray | float, n: np.ndarray | float) -> tuple[np.ndarray
     >>> low.round(3).tolist(), high.round(3).tolist()
     ([0.336, 0.28], [0.664, 0.72])
     """
-    z = norm.ppf((1 + CONFIDENCE) / 2)
+    z = scipy.stats.norm.ppf((1 + CONFIDENCE) / 2)
     share = np.asarray(count) / n
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
@@ -107,7 +107,8 @@ def dispersion(group: pd.DataFrame) -> float:
     np.add.at(table, (order, outcome), 1)
     if min(table.shape) < 2:
         return 1.0
-    return beyond_chance(chi2_contingency(table, correction=False).statistic, (len(table) - 1) * (table.shape[1] - 1))
+    chi_squared = scipy.stats.chi2_contingency(table, correction=False).statistic
+    return beyond_chance(chi_squared, (len(table) - 1) * (table.shape[1] - 1))
 
 
 def orders_of(frame: pd.DataFrame) -> np.ndarray:
@@ -127,7 +128,7 @@ def beyond_chance(statistic: float, dof: int) -> float:
     >>> beyond_chance(30.0, 10), beyond_chance(15.0, 10)
     (3.0, 1.0)
     """
-    return max(1.0, float(statistic) / dof) if chi2.sf(statistic, dof) < 1 - CONFIDENCE else 1.0
+    return max(1.0, float(statistic) / dof) if scipy.stats.chi2.sf(statistic, dof) < 1 - CONFIDENCE else 1.0
 
 
 def of_counts(counts: pd.DataFrame, by: Columns, method: str = "wilson") -> pd.DataFrame:

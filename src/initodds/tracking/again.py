@@ -1,6 +1,6 @@
 """Networks that are tracked already, diagnosed from the weights that were kept of them, without training them again."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,6 @@ from initodds.vocabulary import InputError
 if TYPE_CHECKING:
     from initodds.cells.cell import Observer
     from initodds.cells.config import Settings
-    from initodds.verdicts.diagnosis import Diagnosis
 
 Array = np.ndarray
 
@@ -46,7 +45,8 @@ def diagnosed(
     if of.any():
         members = _chosen(weights, np.isin(weights["replicates"], frame.loc[of, "replicate"]))
         curved = outcomes.among(outcome[of], settings.diagnosis.curvature)
-        found = diagnose(settings, subject, members, outcome[of], curved, observer.stage)
+        layers = records.layers_of(members)
+        found = cell.diagnose(settings, subject, layers, members["replicates"], outcome[of], curved, observer.stage)
     numbers = parts[0].run.metrics
     common = Common(
         sizes=subject.network.sizes,
@@ -60,36 +60,6 @@ def diagnosed(
     stored = stored_settings.stored_settings(settings, subject.data.sha256)
     replicates = records.with_diagnosis(records.without_diagnosis(frame), found)
     return records.put_together(heading, stored, common, replicates, _history(store, parts), kept, found)
-
-
-def diagnose(
-    settings: "Settings",
-    subject: cell.Subject,
-    weights: Mapping[str, Array],
-    outcome: Array,
-    curved: Array,
-    on_step: Callable[[str], None],
-) -> "Diagnosis":
-    """The diagnosis of M trained networks.
-
-    weights: theirs, as `records.weights_arrays` has them.  outcome: (M,) str.  curved: (M,) bool, whose point is to be
-    told.  on_step: called often, with what is being done in a few words.
-    """
-    from initodds.verdicts import diagnosis
-
-    return diagnosis.diagnose(
-        subject.network,
-        subject.task,
-        records.layers_of(weights),
-        [subject.drawing.replicate(settings.seed, int(replicate)) for replicate in weights["replicates"]],
-        subject.data.train,
-        replicates=weights["replicates"],
-        converged=outcome == "converged",
-        curved=curved,
-        dtype=np.dtype(settings.dtype),
-        dead_recall=settings.outcome.dead_recall,
-        on_step=on_step,
-    )
 
 
 def _history(store: Store, parts: Sequence[Part]) -> dict[str, Array]:

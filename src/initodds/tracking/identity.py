@@ -107,7 +107,7 @@ def identifying(settings: Mapping[str, Any], data_sha256: str, sources: Mapping[
 def sources_of(settings: Mapping[str, Any]) -> dict[str, str]:
     """The SHA-256 of the source file of each class and function of a user's own that the settings name, by its dotted
     name. Imports their modules, and raises InputError where one is not there."""
-    return {target: _source_sha256(target) for target in _targets(settings) if not _is_ours(target)}
+    return {target: _source_sha256(target) for target in _targets(settings) if not is_ours(target)}
 
 
 def _section(section: Mapping[str, Any], path: str, sources: Mapping[str, str]) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _section(section: Mapping[str, Any], path: str, sources: Mapping[str, str]) 
     target = section.get("_target_")
     named: dict[str, Any] = {}
     owner = path
-    if target is not None and _is_ours(target):
+    if target is not None and is_ours(target):
         owner = str(target).rpartition(".")[2]
         named = {"_target_": owner}
     elif target is not None:
@@ -148,7 +148,7 @@ def _normal(value: Any, path: str, sources: Mapping[str, str]) -> Any:
     return value
 
 
-def _is_ours(target: Any) -> bool:
+def is_ours(target: Any) -> bool:
     """Whether a dotted name is the package's."""
     return str(target).partition(".")[0] == PACKAGE
 

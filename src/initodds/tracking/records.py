@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from initodds.tracking import stored_settings
+from initodds.tracking.identity import PACKAGE, is_ours
 from initodds.tracking.stored_settings import StoredSettings
 from initodds.verdicts import outcomes
 from initodds.vocabulary import SCORES
@@ -135,14 +136,25 @@ def put_together(
 def parameters(settings: "Settings", choices: Mapping[str, str]) -> dict[str, str]:
     """The settings that can change a result, flat, as text, by the keys that the command line has for them.
 
-    `choices` has the option that was chosen of each config group; paths, the diagnosis and the tracking are left out.
-    The init's class is there, since a user's own may stand in the place of the option's.
+    `choices` has the option that was chosen of each config group; where a class or function of a user's own stands in
+    its place, its name does here too, as in `init: my_module.MyInit`, and an activation or output of a user's own is
+    one text, `my_module.Softsign(width=2)`. Paths, the diagnosis and the tracking are left out.
     """
-    groups = {name: choices[name] for name in GROUPS if name in choices}
     left_out: Any = {"tracking": True, "diagnosis": True, "data": {"load", "root", "path"}}
-    leaves = pd.json_normalize(settings.model_dump(exclude=left_out)).iloc[0]
+    plain = settings.model_dump(exclude=left_out)
+    parts = {**plain, "data": settings.data.load}
+    targets = {name: str(parts[name].get("_target_", PACKAGE)) for name in GROUPS}
+    groups = {name: choices[name] if is_ours(targets[name]) else targets[name] for name in GROUPS if name in choices}
+    plain["network"] |= {key: _called(value) for key, value in plain["network"].items() if isinstance(value, dict)}
+    leaves = pd.json_normalize(plain).iloc[0]
     flat = {**groups, **{key: value for key, value in leaves.items() if key != "engine._target_"}}
     return {str(key): str(value) for key, value in flat.items()}
+
+
+def _called(part: Mapping[str, Any]) -> str:
+    """A part of the settings with a `_target_` as one text: `my_module.Softsign(width=2)`."""
+    arguments = ", ".join(f"{key}={value}" for key, value in part.items() if key != "_target_")
+    return str(part["_target_"]) + f"({arguments})" * bool(arguments)
 
 
 def history_arrays(cell: "Cell") -> dict[str, Array]:

@@ -1,7 +1,7 @@
 """Mini-batch training with checkpoints: an engine, a data order and a way to look in, a `History` out."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -28,12 +28,13 @@ def train(
     batch_size: int,
     epochs: int,
     checkpoints: int,
-    order: np.random.Generator,
+    orders: Sequence[np.random.Generator],
     schedule: Schedule = Schedule(),  # noqa: B008  it is frozen
     on_epoch: Callable[[], None] = lambda: None,
 ) -> History:
-    """Train the engine's networks on `examples` training examples, in an order drawn anew from `order` each epoch.
+    """Train the engine's networks on `examples` training examples, in an order that is drawn anew each epoch.
 
+    orders: what draws it: one generator for all networks, or one for each, so that each has an order of its own.
     The last mini-batch of an epoch is as short as it comes out. `look` sees the networks before the first step, at
     `checkpoints` log-spaced steps within the first epoch, and after the epochs of `epochs_looked_after`. `on_epoch` is
     called after each epoch.
@@ -44,7 +45,7 @@ def train(
     # A network that diverges overflows on its way; that is an outcome here, and not worth a warning.
     with np.errstate(over="ignore", invalid="ignore"):
         for epoch in range(epochs):
-            permutation, first = order.permutation(examples), epoch * steps_per_epoch
+            permutation, first = permutations(orders, examples), epoch * steps_per_epoch
             stops = within if epoch == 0 else [steps_per_epoch]
             for start, stop in pairwise([0, *stops]):
                 factors = None
@@ -74,13 +75,20 @@ def take_steps(
     engine: Engine, permutation: Array, start: int, stop: int, batch_size: int, factors: Array | None = None
 ) -> None:
     """Take the steps of an epoch from number `start` to before `stop`, whose mini-batches are cut from the epoch's
-    `permutation` (examples,); all whole ones are handed to the engine at once."""
-    whole = min(stop, len(permutation) // batch_size)
+    `permutation` (examples,), or one for each network (R, examples); all whole ones go to the engine at once."""
+    *networks, examples = permutation.shape
+    whole = min(stop, examples // batch_size)
     if whole > start:
-        rows = permutation[start * batch_size : whole * batch_size].reshape(-1, batch_size)
+        rows = permutation[..., start * batch_size : whole * batch_size].reshape(*networks, -1, batch_size)
         engine.steps(rows, None if factors is None else factors[: whole - start])
     if whole < stop:
-        engine.steps(permutation[None, whole * batch_size :], None if factors is None else factors[-1:])
+        engine.steps(permutation[..., None, whole * batch_size :], None if factors is None else factors[-1:])
+
+
+def permutations(orders: Sequence[np.random.Generator], examples: int) -> Array:
+    """An epoch's order of the examples: (examples,), or (R, examples) where each network has its own."""
+    drawn = [order.permutation(examples) for order in orders]
+    return drawn[0] if len(drawn) == 1 else np.stack(drawn)
 
 
 def epochs_looked_after(epochs: int) -> set[int]:

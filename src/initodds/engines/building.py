@@ -1,0 +1,97 @@
+"""A C file in, a loaded library out: compiled on first use for the processor it runs on, and kept in the user's cache.
+
+The compiler is the one that the environment names as CC; else cc, gcc or clang; else that of the package ziglang, where
+it is installed.
+"""
+
+import ctypes
+import hashlib
+import importlib.util
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import pooch
+
+NATIVE = "-march=native" if platform.machine().lower() in ("x86_64", "amd64") else "-mcpu=native"
+FLAGS = ("-std=gnu11", "-O3", NATIVE, "-fno-math-errno", "-fPIC", "-shared")
+LONGEST = 300
+"""Seconds that a compiler may take."""
+
+
+class BuildError(Exception):
+    """Why a library cannot be had, in one line."""
+
+
+@cache
+def library(source: Path, *macros: str) -> ctypes.CDLL | BuildError:
+    """The library of a C file, with `macros` such as "REAL=float" defined; or why there is none.
+
+    One that was compiled before is loaded only if it is, byte for byte, what was written then: a library that is cut
+    off can end the process that loads it.
+    """
+    try:
+        folder: Path = pooch.os_cache("initodds") / "compiled"
+        flags = (*FLAGS, *(f"-D{macro}" for macro in macros))
+        key = _digest("\0".join([source.read_text(), *flags, sys.platform, _processor()]).encode())
+        for path in folder.glob(f"{key}-*.so"):
+            try:
+                if path.stem == f"{key}-{_digest(path.read_bytes())}":
+                    return ctypes.CDLL(str(path))
+            except OSError:  # as in a home that machines of different systems share: compile it again
+                pass
+        folder.mkdir(parents=True, exist_ok=True)
+        return ctypes.CDLL(str(_compile(source, flags, folder, key)))
+    except BuildError as error:
+        return error
+    except OSError as error:
+        return BuildError(str(error))
+
+
+def _compile(source: Path, flags: tuple[str, ...], folder: Path, key: str) -> Path:
+    """Compile into `folder`, under a name that has the key and what has come out. Raises BuildError."""
+    compiler = _compiler()
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        made = Path(place) / "made.so"
+        command = [*compiler, *flags, "-o", str(made), str(source), "-lm"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=LONGEST)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise BuildError(f"the C compiler {shlex.join(compiler)} does not run: {error}") from None
+        if done.returncode or not made.is_file():
+            said = [line.strip() for line in done.stderr.splitlines() if "error:" in line]
+            raise BuildError(f"the C compiler {shlex.join(compiler)} fails: {(said or ['it does not say why'])[0]}")
+        path = folder / f"{key}-{_digest(made.read_bytes())}.so"
+        return made.replace(path)
+
+
+def _compiler() -> list[str]:
+    """The command of a C compiler. Raises BuildError where there is none."""
+    if named := shlex.split(os.environ.get("CC", "")):
+        return named
+    for name in ("cc", "gcc", "clang"):
+        if path := shutil.which(name):
+            return [path]
+    if importlib.util.find_spec("ziglang"):
+        return [sys.executable, "-m", "ziglang", "cc"]
+    raise BuildError("there is no C compiler (cc, gcc or clang, or the package ziglang)")
+
+
+def _processor() -> str:
+    """What tells processors apart that cannot run each other's code."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    flags = [line for line in lines if line.startswith(("flags", "Features", "CPU part", "model name"))]
+    return f"{platform.machine()} {sorted(set(flags))}"
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:24]

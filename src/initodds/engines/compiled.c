@@ -1,0 +1,505 @@
+/* Trains fully connected networks one after another, each in an order of its own. `compiled.py` compiles and calls it,
+   once with REAL as float and once as double.
+
+   Units are padded with zeros to whole vectors of the processor. The first layer's weights are (features, units), so
+   that a feature that an example does not have is a row that is not touched; a later layer's are transposed,
+   (units, fan_in), so that backwards and in the update its few rows are combined, and only forwards multiplied one by
+   one. Padding has activations, slopes and errors of 0, so that its weights stay 0. */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <tgmath.h>
+
+#if defined(__AVX512F__)
+enum { BYTES = 64, ROWS = 8 };
+#elif defined(__AVX__)
+enum { BYTES = 32, ROWS = 4 };
+#else
+enum { BYTES = 16, ROWS = 4 };
+#endif
+
+typedef REAL real;
+typedef int64_t integer;
+typedef real vector __attribute__((vector_size(BYTES)));
+typedef vector anywhere __attribute__((aligned(sizeof(real)), may_alias)); /* in memory */
+typedef __typeof__(__builtin_choose_expr(sizeof(real) == 4, (int32_t)0, (int64_t)0)) as_wide;
+typedef as_wide mask __attribute__((vector_size(BYTES))); /* what a comparison of vectors gives: 0 or -1 */
+
+enum {
+    WIDE = BYTES / sizeof(real),
+    PORTION = 64, /* examples whose activations are kept at once: they fit the first cache beside the weights' rows */
+    MANTISSA = sizeof(real) == 4 ? 23 : 52,
+    BIAS = sizeof(real) == 4 ? 127 : 1023,
+    DEGREE = sizeof(real) == 4 ? 7 : 13, /* of a polynomial as exact as the type */
+};
+
+const int wide = WIDE, portion = PORTION;
+
+struct layer {
+    integer fan_in, units, padded; /* padded: units, in whole vectors */
+    integer weights, row, biases;  /* where they begin in a network's parameters; row: from one row to the next */
+    integer activation;            /* its number in ACTIVATIONS */
+    double parameter, lowest;      /* of the activation; lowest: under which it would overflow as it is taught */
+    real *a, *e;                   /* (PORTION, padded): the activations; their slopes, which become the errors */
+};
+
+struct problem {
+    integer layers;
+    struct layer *layer;
+    const integer *ends;     /* NULL where the features are dense; else example i's are at ends[i] .. ends[i + 1] - 1 */
+    const uint16_t *indices; /* of the features that are not 0 */
+    const real *x, *targets; /* their values, or (examples, features); (examples, padded outputs) */
+    integer output, mean, bias, plain, parameters;
+    double cost_weight, clip_norm;
+    integer optimizer, slots, nesterov;
+    double weight_decay, momentum, beta1, beta2, epsilon;
+};
+
+#define INLINE static inline __attribute__((always_inline))
+#define EACH(i, count) for (integer i = 0; i < (count); i++)
+#define UNROLLED(i, count) _Pragma("GCC unroll 16") EACH(i, count)
+
+INLINE vector load(const real *from) { return *(const anywhere *)from; }
+INLINE void store(real *to, vector v) { *(anywhere *)to = v; }
+INLINE vector all(real value) { return value - (vector){0}; }
+INLINE vector select(mask where, vector yes, vector no) { return (vector)((where & (mask)yes) | (~where & (mask)no)); }
+
+INLINE real total(vector v) {
+    real part[WIDE];
+    store(part, v);
+    for (int half = WIDE / 2; half; half /= 2) UNROLLED(i, half) part[i] += part[i + half];
+    return part[0];
+}
+
+/* ---- Functions of a unit ---- */
+
+/* e^x - less, for `less` 0 or 1: x = n ln 2 + r; e^r - 1 by its series, and 2^n by writing n as an exponent. Beyond the
+   type's exponents the nearest that it has. NaN stays NaN. */
+INLINE vector exponential(vector x, real less) {
+    const real most = (BIAS - 1) * 0.693147180559945309, shift = (real)3 * ((integer)1 << (MANTISSA - 1));
+    x = select(x > most, all(most), select(x < -most, all(-most), x));
+    vector shifted = x * (real)1.44269504088896341 + shift, n = shifted - shift;
+    vector r = x - n * (real)0.693359375 + n * (real)2.12194440054690583e-4, series = all(1);
+    UNROLLED(k, DEGREE - 1) series = 1 + series * r * (1 / (real)(DEGREE - k));
+    vector power = (vector)(((mask)shifted + BIAS) << MANTISSA);
+    return power * (r * series) + (power - less);
+}
+
+INLINE vector magnitude(vector z) { return select(z < 0, -z, z); }
+
+INLINE vector logistic_of(vector z) { return 1 / (1 + exponential(-z, 0)); }
+
+#define ACTIVATION(name) static vector name(vector z, vector *slope, real parameter)
+
+ACTIVATION(logistic) {
+    vector a = logistic_of(z);
+    *slope = a * (1 - a);
+    return a;
+}
+
+ACTIVATION(tanh_) {
+    vector small = exponential(-2 * magnitude(z), 1), a = small / (2 + small); /* -tanh |z| */
+    *slope = 1 - a * a;
+    return select(z < 0, a, -a);
+}
+
+ACTIVATION(linear) {
+    *slope = all(1);
+    return z;
+}
+
+ACTIVATION(relu) {
+    *slope = select(z > 0, all(1), all(0));
+    return select(z <= 0, all(0), z);
+}
+
+ACTIVATION(leaky_relu) {
+    *slope = select(z > 0, all(1), all(parameter));
+    return z * *slope;
+}
+
+INLINE vector scaled_elu(vector z, vector *slope, real scale, real alpha) {
+    vector below = scale * alpha * exponential(select(z > 0, all(0), z), 1);
+    *slope = select(z > 0, all(scale), below + scale * alpha);
+    return select(z > 0, scale * z, below);
+}
+
+ACTIVATION(elu) { return scaled_elu(z, slope, 1, 1); }
+
+ACTIVATION(selu) { return scaled_elu(z, slope, 1.0507009873554804934193349852946, 1.6732632423543772848170429916717); }
+
+ACTIVATION(gelu) {
+    vector distribution, density = exponential((real)-0.5 * z * z, 0) * (real)0.398942280401432678;
+    EACH(i, WIDE) distribution[i] = (real)0.5 * (1 + erf(z[i] * (real)0.707106781186547524));
+    *slope = distribution + z * density;
+    return z * distribution;
+}
+
+ACTIVATION(silu) {
+    vector share = logistic_of(z);
+    *slope = share + z * share * (1 - share);
+    return z * share;
+}
+
+ACTIVATION(softplus) {
+    vector rest = exponential(-magnitude(z), 0);
+    EACH(i, WIDE) rest[i] = log1p(rest[i]);
+    *slope = logistic_of(z);
+    return select(z > 0, z, all(0)) + rest;
+}
+
+static const struct { const char *name; vector (*of)(vector z, vector *slope, real parameter); } ACTIVATIONS[] = {
+    {"logistic", logistic}, {"tanh", tanh_}, {"linear", linear}, {"relu", relu}, {"leaky_relu", leaky_relu},
+    {"elu", elu}, {"selu", selu}, {"gelu", gelu}, {"silu", silu}, {"softplus", softplus},
+    {"softmax", NULL}, /* of all units together, see `activate` */
+    {NULL, NULL},
+};
+
+/* ---- Outputs: what becomes of the slopes `e` of an example's outputs `a`, of targets `y`: the errors ---- */
+
+#define OUTPUT(name) static void name(integer padded, const real *restrict a, const real *restrict y, real *restrict e, real weight)
+
+OUTPUT(squared) { EACH(k, padded) e[k] *= (a[k] - y[k]) * weight; }
+
+OUTPUT(cross_entropy) { EACH(k, padded) e[k] = a[k] - y[k]; }
+
+OUTPUT(softmax_cross_entropy) {
+    real sum = 0;
+    EACH(k, padded) sum += y[k];
+    EACH(k, padded) e[k] = a[k] * sum - y[k];
+}
+
+OUTPUT(softmax_squared) {
+    real inner = 0;
+    EACH(k, padded) inner += a[k] * (a[k] - y[k]);
+    EACH(k, padded) e[k] = a[k] * (a[k] - y[k] - inner) * weight;
+}
+
+static const struct { const char *name; void (*errors)(integer, const real *, const real *, real *, real); } OUTPUTS[] = {
+    {"squared", squared}, {"cross_entropy", cross_entropy},
+    {"softmax_cross_entropy", softmax_cross_entropy}, {"softmax_squared", softmax_squared},
+    {NULL, NULL},
+};
+
+/* ---- Products. Each is written for m examples and n vectors, numbers that are known where it is called, so that the
+        sums stay in registers. ---- */
+
+/* out[t] = bias + sum_i x[t][i] w[i], or, without a bias, out[t] times the sum. */
+INLINE void combine_tile(int m, int n, integer count, const real *const *x, const real *w, integer row,
+                         const real *bias, real *out, integer padded) {
+    vector sum[ROWS][2];
+    UNROLLED(t, m) UNROLLED(v, n) sum[t][v] = bias ? load(bias + v * WIDE) : all(0);
+    EACH(i, count) UNROLLED(v, n) {
+        vector weights = load(w + i * row + v * WIDE);
+        UNROLLED(t, m) sum[t][v] += x[t][i] * weights;
+    }
+    UNROLLED(t, m) UNROLLED(v, n) {
+        real *to = out + t * padded + v * WIDE;
+        store(to, bias ? sum[t][v] : sum[t][v] * load(to));
+    }
+}
+
+/* w[i] += sum_t x[t][i] e[t]. */
+INLINE void spread_tile(int m, int n, integer count, const real *const *x, real *w, integer row, const real *e,
+                        integer padded) {
+    vector errors[ROWS][2];
+    UNROLLED(t, m) UNROLLED(v, n) errors[t][v] = load(e + t * padded + v * WIDE);
+    EACH(i, count) UNROLLED(v, n) {
+        real *to = w + i * row + v * WIDE;
+        vector weights = load(to);
+        UNROLLED(t, m) weights += x[t][i] * errors[t][v];
+        store(to, weights);
+    }
+}
+
+/* The same for one example that has few features. */
+INLINE void combine_few(int n, integer count, const uint16_t *indices, const real *x, const real *w, integer row,
+                        const real *bias, real *out) {
+    enum { WAYS = 4 }; /* sums of every fourth feature: an addition need not wait for the one before */
+    vector sum[WAYS][4];
+    integer i = 0;
+    UNROLLED(way, WAYS) UNROLLED(v, n) sum[way][v] = way ? all(0) : load(bias + v * WIDE);
+    for (; i + WAYS <= count; i += WAYS)
+        UNROLLED(way, WAYS) UNROLLED(v, n) sum[way][v] += x[i + way] * load(w + indices[i + way] * row + v * WIDE);
+    for (; i < count; i++) UNROLLED(v, n) sum[0][v] += x[i] * load(w + indices[i] * row + v * WIDE);
+    UNROLLED(v, n) store(out + v * WIDE, (sum[0][v] + sum[1][v]) + (sum[2][v] + sum[3][v]));
+}
+
+INLINE void spread_few(int n, integer count, const uint16_t *indices, const real *x, real *w, integer row,
+                       const real *e) {
+    vector errors[4];
+    UNROLLED(v, n) errors[v] = load(e + v * WIDE);
+    EACH(i, count) UNROLLED(v, n) {
+        real *to = w + indices[i] * row + v * WIDE;
+        store(to, load(to) + x[i] * errors[v]);
+    }
+}
+
+/* DO(n, at) for the columns `at` and on, in blocks of n vectors, as wide as the registers allow. */
+#define IN_BLOCKS(padded, widest, DO)                                                                                  \
+    for (integer at = 0, left = (padded) / WIDE, n; left; at += n * WIDE, left -= n) {                                 \
+        if ((widest) >= 4 && left >= 4) { n = 4; DO(4, at); }                                                          \
+        else if (left >= 2) { n = 2; DO(2, at); }                                                                      \
+        else { n = 1; DO(1, at); }                                                                                     \
+    }
+
+/* DO(m, t) for the rows t and on, in tiles of m. */
+#define IN_TILES(rows, DO)                                                                                             \
+    for (integer t = 0, left_rows = (rows), m; left_rows; t += m, left_rows -= m) {                                    \
+        if (ROWS >= 8 && left_rows >= 8) { m = 8; DO(8, t); }                                                          \
+        else if (left_rows >= 4) { m = 4; DO(4, t); }                                                                  \
+        else if (left_rows >= 2) { m = 2; DO(2, t); }                                                                  \
+        else { m = 1; DO(1, t); }                                                                                      \
+    }
+
+static void combine(integer rows, integer count, const real *const *x, const real *w, integer row, const real *bias,
+                    real *out, integer padded) {
+#define BLOCK(n, at) combine_tile(TILE, n, count, x + t, w + at, row, bias ? bias + at : NULL, out + t * padded + at, padded)
+#define TILES(m, t) do { enum { TILE = m }; IN_BLOCKS(padded, 2, BLOCK) } while (0)
+    IN_TILES(rows, TILES)
+#undef BLOCK
+#undef TILES
+}
+
+static void spread(integer rows, integer count, const real *const *x, real *w, integer row, const real *e,
+                   integer padded) {
+#define BLOCK(n, at) spread_tile(TILE, n, count, x + t, w + at, row, e + t * padded + at, padded)
+#define TILES(m, t) do { enum { TILE = m }; IN_BLOCKS(padded, 2, BLOCK) } while (0)
+    IN_TILES(rows, TILES)
+#undef BLOCK
+#undef TILES
+}
+
+/* z[k] = biases[k] + sum_j w[k][j] a[j], for rows w[k] in whole vectors. */
+static void multiply(integer units, const real *a, const real *w, integer row, const real *biases, real *z) {
+    integer k = 0;
+    for (; k + 4 <= units; k += 4) {
+        vector sum[4] = {{0}};
+        for (integer j = 0; j < row; j += WIDE) UNROLLED(s, 4) sum[s] += load(w + (k + s) * row + j) * load(a + j);
+        UNROLLED(s, 4) z[k + s] = biases[k + s] + total(sum[s]);
+    }
+    for (; k < units; k++) {
+        vector sum = {0};
+        for (integer j = 0; j < row; j += WIDE) sum += load(w + k * row + j) * load(a + j);
+        z[k] = biases[k] + total(sum);
+    }
+}
+
+/* ---- A step ---- */
+
+/* The rows of examples that are dense. */
+static void point(const real **x, const struct problem *p, const integer *rows, integer count) {
+    EACH(t, count) x[t] = p->x + rows[t] * p->layer[0].fan_in;
+}
+
+/* Turn pre-activations into activations, and note their slopes. Returns how often a function would have overflowed. */
+static integer activate(const struct layer *layer, integer count) {
+    integer overflows = 0;
+    vector (*of)(vector, vector *, real) = ACTIVATIONS[layer->activation].of;
+    mask overflowing = {0};
+    EACH(t, count) {
+        real *a = layer->a + t * layer->padded, *e = layer->e + t * layer->padded;
+        if (of) {
+            for (integer k = 0; k < layer->padded; k += WIDE) {
+                vector z = load(a + k), slope;
+                overflowing -= z < (real)layer->lowest;
+                store(a + k, of(z, &slope, layer->parameter));
+                store(e + k, slope);
+            }
+            for (integer k = layer->units; k < layer->padded; k++) a[k] = e[k] = 0;
+        } else {
+            real most = a[0], sum = 0;
+            EACH(k, layer->units) most = a[k] > most ? a[k] : most, overflows += -a[k] < (real)layer->lowest;
+            for (integer k = 0; k < layer->padded; k += WIDE) store(a + k, exponential(load(a + k) - most, 0));
+            for (integer k = layer->units; k < layer->padded; k++) a[k] = 0;
+            EACH(k, layer->units) sum += a[k];
+            EACH(k, layer->units) a[k] /= sum;
+        }
+    }
+    EACH(i, WIDE) overflows += overflowing[i];
+    return overflows;
+}
+
+/* Have the examples to come fetched from memory while others are calculated with: where the next but `AHEAD` of them
+   lies, and what the one before that has. `rows` is where we are, and has so many. */
+INLINE void fetch(const struct problem *p, const integer *rows, integer count) {
+    enum { LINE = 64, AHEAD = 4 };
+    if (count > 2 * AHEAD) __builtin_prefetch(p->ends + rows[2 * AHEAD]);
+    if (count <= AHEAD) return;
+    integer start = p->ends[rows[AHEAD]], end = p->ends[rows[AHEAD] + 1], outputs = p->layer[p->layers - 1].padded;
+    for (integer i = start; i < end; i += LINE / sizeof *p->indices) __builtin_prefetch(p->indices + i);
+    for (integer i = start; i < end; i += LINE / sizeof *p->x) __builtin_prefetch(p->x + i);
+    for (integer k = 0; k < outputs; k += LINE / sizeof(real)) __builtin_prefetch(p->targets + rows[AHEAD] * outputs + k);
+}
+
+/* ahead: how many rows there are, these `count` and those of the steps to come. */
+static integer forward(const struct problem *p, const real *network, const integer *rows, integer count, integer ahead) {
+    const struct layer *layer = p->layer;
+    integer overflows = 0;
+    if (p->ends) {
+        EACH(t, count) {
+            integer start = p->ends[rows[t]], entries = p->ends[rows[t] + 1] - start;
+            const real *w = network + layer->weights, *bias = network + layer->biases;
+            real *out = layer->a + t * layer->padded;
+            fetch(p, rows + t, ahead - t);
+#define BLOCK(n, at) combine_few(n, entries, p->indices + start, p->x + start, w + at, layer->row, bias + at, out + at)
+            IN_BLOCKS(layer->padded, 4, BLOCK)
+#undef BLOCK
+        }
+    } else {
+        const real *x[PORTION];
+        point(x, p, rows, count);
+        combine(count, layer->fan_in, x, network + layer->weights, layer->row, network + layer->biases, layer->a,
+                layer->padded);
+    }
+    overflows += activate(layer, count);
+    for (layer++; layer < p->layer + p->layers; layer++) {
+        EACH(t, count)
+            multiply(layer->units, layer[-1].a + t * layer->row, network + layer->weights, layer->row,
+                     network + layer->biases, layer->a + t * layer->padded);
+        overflows += activate(layer, count);
+    }
+    return overflows;
+}
+
+/* Turn the slopes of all layers into errors, times `scale`. */
+static void backward(const struct problem *p, const real *network, const integer *rows, integer count, real scale) {
+    const struct layer *layer = p->layer + p->layers - 1;
+    EACH(t, count) {
+        integer at = t * layer->padded;
+        OUTPUTS[p->output].errors(layer->padded, layer->a + at, p->targets + rows[t] * layer->padded, layer->e + at,
+                                  p->cost_weight);
+    }
+    EACH(i, count * layer->padded) layer->e[i] *= scale;
+    for (; layer > p->layer; layer--) {
+        const real *e[PORTION];
+        EACH(t, count) e[t] = layer->e + t * layer->padded;
+        combine(count, layer->units, e, network + layer->weights, layer->row, NULL, layer[-1].e, layer->row);
+    }
+}
+
+/* Add the examples' gradient to `to`, which is laid out as a network. */
+static void accumulate(const struct problem *p, real *to, const integer *rows, integer count) {
+    const struct layer *layer = p->layer;
+    if (p->ends) {
+        EACH(t, count) {
+            integer start = p->ends[rows[t]], entries = p->ends[rows[t] + 1] - start;
+            const real *e = layer->e + t * layer->padded;
+#define BLOCK(n, at) spread_few(n, entries, p->indices + start, p->x + start, to + layer->weights + at, layer->row, e + at)
+            IN_BLOCKS(layer->padded, 4, BLOCK)
+#undef BLOCK
+        }
+    } else {
+        const real *x[PORTION];
+        point(x, p, rows, count);
+        spread(count, layer->fan_in, x, to + layer->weights, layer->row, layer->e, layer->padded);
+    }
+    for (; layer < p->layer + p->layers; layer++) {
+        if (layer > p->layer) {
+            const real *e[PORTION];
+            EACH(t, count) e[t] = layer->e + t * layer->padded;
+            spread(count, layer->units, e, to + layer->weights, layer->row, layer[-1].a, layer->row);
+        }
+        if (p->bias) EACH(t, count) EACH(k, layer->padded) to[layer->biases + k] += layer->e[t * layer->padded + k];
+    }
+}
+
+/* ---- Optimizers, see `optimizers.py`: w, their gradient g, and slots u and v ---- */
+
+#define OPTIMIZER(name)                                                                                                \
+    static void name(const struct problem *p, real *restrict w, real *restrict g, real *restrict u, real *restrict v,  \
+                     real rate, integer step)
+
+OPTIMIZER(sgd) {
+    const real decay = p->weight_decay, momentum = p->momentum;
+    if (!p->momentum) EACH(i, p->parameters) w[i] -= rate * (g[i] + decay * w[i]);
+    else EACH(i, p->parameters) {
+        real gradient = g[i] + decay * w[i];
+        u[i] = momentum * u[i] + gradient;
+        w[i] -= rate * (p->nesterov ? gradient + momentum * u[i] : u[i]);
+    }
+}
+
+INLINE void adam_move(const struct problem *p, real *restrict w, real *restrict g, real *restrict u, real *restrict v,
+                      real rate, integer step, real decay, real kept) {
+    const real beta1 = p->beta1, beta2 = p->beta2, rest1 = 1 - p->beta1, rest2 = 1 - p->beta2, epsilon = p->epsilon;
+    const real root = 1 / sqrt(1 - pow(p->beta2, step)), move = rate / (1 - pow(p->beta1, step));
+    EACH(i, p->parameters) {
+        real gradient = g[i] + decay * w[i];
+        u[i] = beta1 * u[i] + rest1 * gradient;
+        v[i] = beta2 * v[i] + rest2 * gradient * gradient;
+        w[i] = kept * w[i] - move * u[i] / (sqrt(v[i]) * root + epsilon);
+    }
+}
+
+OPTIMIZER(adam) { adam_move(p, w, g, u, v, rate, step, p->weight_decay, 1); }
+
+OPTIMIZER(adamw) { adam_move(p, w, g, u, v, rate, step, 0, 1 - rate * (real)p->weight_decay); }
+
+OPTIMIZER(rmsprop) {
+    const real decay = p->weight_decay, alpha = p->beta2, rest = 1 - p->beta2, momentum = p->momentum, epsilon = p->epsilon;
+    EACH(i, p->parameters) {
+        real gradient = g[i] + decay * w[i];
+        u[i] = alpha * u[i] + rest * gradient * gradient;
+        v[i] = momentum * v[i] + gradient / (sqrt(u[i]) + epsilon);
+        w[i] -= rate * v[i];
+    }
+}
+
+static const struct { const char *name; void (*move)(const struct problem *, real *, real *, real *, real *, real, integer); }
+OPTIMIZERS[] = {{"SGD", sgd}, {"Adam", adam}, {"AdamW", adamw}, {"RMSprop", rmsprop}, {NULL, NULL}};
+
+/* Scale the gradient down to this norm where it has a larger one. */
+static void clip(real *gradient, integer count, double norm) {
+    double squares[8] = {0}, sum = 0;
+    for (integer i = 0; i + 8 <= count; i += 8) UNROLLED(s, 8) squares[s] += (double)gradient[i + s] * gradient[i + s];
+    for (integer i = count / 8 * 8; i < count; i++) sum += (double)gradient[i] * gradient[i];
+    EACH(s, 8) sum += squares[s];
+    real factor = norm / (sqrt(sum) + 1e-6);
+    if (factor < 1) EACH(i, count) gradient[i] *= factor;
+}
+
+/* One network takes its steps. */
+static integer train_one(const struct problem *p, real *network, real *slots, real *gradient, const integer *rows,
+                         integer steps, integer batch, real rate, const double *factors, integer step) {
+    integer overflows = 0, direct = p->plain && batch <= PORTION;
+    real scale = p->mean ? 1 / (real)batch : 1;
+    const integer *end = rows + steps * batch;
+    EACH(s, steps) {
+        real now = factors ? rate * (real)factors[s] : rate;
+        if (!direct) memset(gradient, 0, p->parameters * sizeof(real));
+        for (integer start = 0, count; start < batch; start += count, rows += count) {
+            count = batch - start < PORTION ? batch - start : PORTION;
+            overflows += forward(p, network, rows, count, end - rows);
+            backward(p, network, rows, count, direct ? -now * scale : scale);
+            accumulate(p, direct ? network : gradient, rows, count);
+        }
+        if (direct) continue;
+        if (p->clip_norm > 0) clip(gradient, p->parameters, p->clip_norm);
+        OPTIMIZERS[p->optimizer].move(p, network, gradient, slots, slots + p->parameters, now, step + s);
+    }
+    return overflows;
+}
+
+/* R networks (R, parameters) with their slots (R, slots, parameters) take `steps` steps, network r on its mini-batches
+   at rows + r * own, (steps, batch) each. rates, overflows: (R,). factors: (steps,) or NULL. step: the first's number. */
+void train(const struct problem *p, integer replicates, real *networks, real *slots, real *gradient,
+           const integer *rows, integer own, integer steps, integer batch, const double *rates, const double *factors,
+           integer step, integer *overflows) {
+    EACH(r, replicates)
+        overflows[r] += train_one(p, networks + r * p->parameters, slots + r * p->slots * p->parameters, gradient,
+                                  rows + r * own, steps, batch, rates[r], factors, step);
+}
+
+/* The number of an entry, or -1 where there is none of this name. */
+#define NUMBER(function, ENTRIES)                                                                                      \
+    int function(const char *name) {                                                                                   \
+        for (int i = 0; ENTRIES[i].name; i++)                                                                          \
+            if (!strcmp(ENTRIES[i].name, name)) return i;                                                              \
+        return -1;                                                                                                     \
+    }
+
+NUMBER(activation, ACTIVATIONS)
+NUMBER(output, OUTPUTS)
+NUMBER(optimizer, OPTIMIZERS)
