@@ -107,6 +107,16 @@ def test_where_every_example_is_a_part_one_that_is_wrong_is_lacking():
     assert judge(history_of([0.5, 0.75], [1.0, 0.5]), 0.5, rule).outcome[0] == "partial"
 
 
+def test_two_of_xors_examples_are_not_nothing():
+    """Outputs 0.013, 0.985, 0.4997 and 0.5005, which the other two are wrong by: the cost tells them from one half."""
+    rule, outputs = Rule(target=1.0, every_example=True), np.array([0.013, 0.985, 0.4997, 0.5005])
+    cost = float(0.5 * ((outputs - [0, 1, 1, 0]) ** 2).mean())
+    stuck_cost = 0.99 * 0.125
+    assert judge(history_of([0.5, 0.5], [0.5, 0.5], cost), 0.5, rule, stuck_cost).outcome[0] == "partial"
+    for plateau in (0.125, 0.1249995, 0.2):
+        assert judge(history_of([0.5, 0.5], [0.5, 0.5], plateau), 0.5, rule, stuck_cost).outcome[0] == "stuck"
+
+
 @pytest.mark.parametrize("cost", ["quadratic", "cross_entropy"])
 def test_no_constant_is_better_than_the_best_constant(cost: str, rng: np.random.Generator):
     labels = rng.choice(4, size=200, p=[0.5, 0.3, 0.15, 0.05])

@@ -143,15 +143,17 @@ def run(settings: Settings, observer: Observer | None = None, first: int = 0) ->
     # What is judged on all that there is to learn, as XOR, is no sample of anything.
     standard_errors = rule.standard_errors if test is not subject.data.train else 0.0
     chance_level = subject.task.chance_level(test.y, standard_errors)
+    best_constant_cost = subject.network.head.best_constant_cost(subject.task.targets(test.y))
+    stuck_cost = stuck_cost_of(subject, best_constant_cost)
     trained = Cell(
         settings=settings,
         subject=subject,
         replicates=replicates,
         orders=orders,
         history=history,
-        judgement=outcomes.judge(history, chance_level, rule),
+        judgement=outcomes.judge(history, chance_level, rule, stuck_cost),
         chance_level=chance_level,
-        best_constant_cost=subject.network.head.best_constant_cost(subject.task.targets(test.y)),
+        best_constant_cost=best_constant_cost,
         seconds=seconds,
     )
     members = np.flatnonzero(outcomes.among(trained.judgement.outcome, settings.diagnosis.of))
@@ -180,6 +182,11 @@ def subject_of(settings: Settings) -> Subject:
         raise InputError(f"{targeted}; it needs targets from 0 to 1, see network.targets and data.scale_targets")
     drawing = Drawing(config.initializer(settings), network, data.train.x[:EXAMPLES_DRAWN_WITH])
     return Subject(data, task, network, drawing, config.engine(settings))
+
+
+def stuck_cost_of(subject: Subject, best_constant_cost: float) -> float:
+    """The cost under which a network has learned something, whatever its score, see `outcomes.judge`."""
+    return outcomes.TOLD * best_constant_cost if subject.data.test is subject.data.train else 0.0
 
 
 def rule_of(settings: Settings) -> outcomes.Rule:
@@ -261,6 +268,7 @@ def diagnose(
 
 def escape_of(settings: Settings, subject: Subject, cell: Cell, members: Array, observer: Observer) -> dict[str, Array]:
     """Which of the networks at the places `members` (M,) of a trained cell get out, by each way that is tried."""
+    stuck_cost = stuck_cost_of(subject, cell.best_constant_cost)
 
     def retrain(layers: Sequence[Sequence[Layer]], variant: Variant) -> Array:
         observer.stage(f"escape, {variant.name}")
@@ -268,7 +276,7 @@ def escape_of(settings: Settings, subject: Subject, cell: Cell, members: Array, 
         sgd = settings.sgd.model_copy(update={"epochs": epochs, "learning_rate": rate, "checkpoints": 0})
         changed = settings.model_copy(update={"sgd": sgd, "dtype": variant.dtype or settings.dtype})
         after = train(changed, subject, layers, cell.orders[members], ORDERS_ONWARD)
-        return outcomes.judge(after, cell.chance_level, rule_of(settings)).outcome
+        return outcomes.judge(after, cell.chance_level, rule_of(settings), stuck_cost).outcome
 
     return escapes([cell.history.layers[member] for member in members], cell.judgement.outcome[members], retrain)
 

@@ -119,8 +119,11 @@ class Classification:
             return tally.sum(axis=1) / len(y), tally / np.bincount(y, minlength=self.classes)
 
     def is_constant(self, outputs: Array, y: Array) -> Array:
+        """See `Task.is_constant`: one class is named, or the outputs are the same, whichever of them is the largest by
+        a hair, as on the plateau of XOR, where all are one half."""
         named = np.eye(self.classes)[self.named(outputs)]
-        return np.asarray(named.mean(axis=1).max(axis=1) >= NEARLY_ALL)
+        one_class = named.mean(axis=1).max(axis=1) >= NEARLY_ALL
+        return np.asarray(one_class | (outputs.std(axis=1) <= CONSTANT * self.targets(y).std(axis=0)).all(axis=1))
 
     def own_outputs(self, outputs: Array, y: Array) -> Array:
         if self.outputs < self.classes:
@@ -176,9 +179,10 @@ class Regression:
         return 1 - tally.sum(axis=1) / spread.sum(), parts
 
     def is_constant(self, outputs: Array, y: Array) -> Array:
+        """See `Task.is_constant`. Of an output that should be the same it says nothing that it is."""
         spread = y.std(axis=0)
-        varied = spread > 0 if spread.any() else np.ones(len(spread), bool)
-        return np.asarray((outputs.std(axis=1) <= CONSTANT * spread)[:, varied].all(axis=1))
+        is_constant = outputs.std(axis=1) <= CONSTANT * spread
+        return np.asarray(is_constant[:, spread > 0].all(axis=1) & (spread > 0).any())
 
     def own_outputs(self, outputs: Array, y: Array) -> Array:
         return np.full((len(outputs), self.outputs), np.nan)

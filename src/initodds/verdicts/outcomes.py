@@ -9,6 +9,10 @@ from initodds.training.history import History
 Array = np.ndarray
 
 
+TOLD = 0.99
+"""A cost under this share of the best constant answer's is told from it, where the test set is no sample."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """How an outcome is told.
@@ -40,23 +44,26 @@ class Judgement:
     dead_parts: Array
 
 
-def judge(history: History, chance_level: float, rule: Rule) -> Judgement:
+def judge(history: History, chance_level: float, rule: Rule, stuck_cost: float = 0.0) -> Judgement:
     """Give each replicate its outcome, the first of these that holds at the last checkpoint.
 
     diverged: a weight or the cost is not finite.
-    stuck: the score is at most `chance_level`, and under the target.
+    stuck: the score is at most `chance_level`, and under the target, and the cost is not under `stuck_cost`.
     partial: at least one part of the task is dead, or an example is wrong where every example is a part.
     converged: the score is at or over the target.
     unfinished: the rest.
 
     `chance_level` is that of the task on the test set, on which the history was taken, see `Task.chance_level`.
+    stuck_cost: 0 where the test set is a sample. Where it is all that there is, `TOLD` times the cost of the best
+        constant answer: of a network that has learned two of XOR's examples and answers one half to the others, the
+        score alone may say that it has learned nothing.
     """
     score, cost, part_scores = history.score[-1], history.cost[-1], history.part_scores[-1]
     dead_parts = (part_scores < rule.dead_recall).sum(axis=1)
     outcome = np.select(
         [
             ~(history.finite & np.isfinite(cost)),
-            (score <= chance_level) & (score < rule.target),
+            (score <= chance_level) & (score < rule.target) & ~(cost < stuck_cost),
             (dead_parts > 0) | (rule.every_example & (score < 1)),
             score >= rule.target,
         ],
