@@ -1,6 +1,7 @@
 """Parts of a user's own, as examples/ has them: found, trained, diagnosed, named and told apart without the package's
 doing."""
 
+import doctest
 import re
 import shlex
 from pathlib import Path
@@ -158,6 +159,12 @@ def test_what_is_half_done_is_refused_before_it_is_trained(
     with pytest.raises(initodds.InputError, match=said) as raised:
         initodds.settings(*overrides)
     assert "\n" not in str(raised.value)
+
+
+def test_the_readme_prints_what_it_says():
+    text = (EXAMPLES.parent / "README.md").read_text().replace("```", "")
+    test = doctest.DocTestParser().get_doctest(text, {}, "README.md", "README.md", 0)
+    assert doctest.DocTestRunner().run(test) == (0, 6)
 
 
 def test_a_sweep_over_parts_of_ones_own_is_tabled_under_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -40,7 +40,9 @@ def test_the_wheel_has_the_configs_the_sweeper_and_the_types(tmp_path: Path):
     (wheel,) = tmp_path.glob("*.whl")
     held = set(zipfile.ZipFile(wheel).namelist())
     configs = {f"initodds/conf/{path.relative_to(ROOT / 'conf')}" for path in (ROOT / "conf").rglob("*.yaml")}
-    modules = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.py")}
+    modules = {
+        str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.[pc]*") if path.suffix in (".py", ".c")
+    }
     assert configs | modules | {"initodds/py.typed"} <= held
     assert {name.split("/")[0] for name in held} == {
         "initodds",

@@ -1,4 +1,4 @@
-"""From tracked sweeps to statements that hold up: everything a notebook needs, in one place.
+"""From tracked sweeps to statements that hold up. `import initodds` has the same and more, each as it is first used.
 
 `load_replicates` reads one tidy row a replicate; the others take such a frame, or any that has the columns they name.
 """

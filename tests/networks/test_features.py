@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from initodds.engines.stacked import Stacked
-from initodds.networks import features
+from initodds.networks import features, sparse
 from initodds.networks.features import Features, dense_product
 from initodds.networks.network import Network
 from tests.conftest import problem_of, random_layers
@@ -74,3 +74,21 @@ def test_a_product_in_parts_is_the_product(batch: int, features: int, units: int
     out = np.full((batch, units), np.nan)
     dense_product(x, weights, out)
     np.testing.assert_allclose(out, x @ weights, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_public_products_do_the_same(dtype: str, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator):
+    made = Features(some_images(SHARES["mixed"], rng), np.dtype(dtype))
+    rows, weights = np.array([7, 4, 7, 59, 0]), rng.normal(size=(len(made.present), 12)).astype(dtype)
+    errors = rng.normal(size=(5, 12)).astype(dtype)
+
+    def results() -> tuple[np.ndarray, np.ndarray]:
+        batch = made.take(rows, out=np.empty((5, made.often.shape[1]), dtype))
+        moved = weights.copy()
+        batch.accumulate(errors, moved)
+        return batch.product(weights, out=np.empty((5, 12), dtype)), moved
+
+    private = results()
+    monkeypatch.setattr(sparse, "_routines", None)
+    for mine, public in zip(private, results(), strict=True):
+        np.testing.assert_allclose(mine, public, rtol=0, atol=1e-5 if dtype == "float32" else 1e-13)

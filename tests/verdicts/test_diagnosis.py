@@ -61,7 +61,8 @@ def test_hidden_units_that_answer_one_to_everything_are_saturated_on_a_plateau()
     layers = with_biases(with_biases(fresh(), 0, np.full(8, 60.0)), 1, np.full(10, -60.0))
     found = diagnose(layers)
     assert (found.cause[0], found.point[0]) == ("hidden_saturated", "flat")
-    assert found.symptoms.hidden_saturated[0] == found.symptoms.hidden_high[0] == found.symptoms.hidden_constant[0] == 1
+    assert found.symptoms.hidden_saturated[0] == found.symptoms.hidden_constant[0] == 1
+    assert found.symptoms.saturated_units[0] == found.symptoms.saturated_high[0] == 8
     assert found.symptoms.outputs_low[0] == 10
     # float32 rounds the slope of every unit to 0; float64, with the slope as s(z) s(-z), does not.
     assert found.symptoms.gradient_as_trained[0, 0] == 0
@@ -76,6 +77,28 @@ def test_one_saturated_hidden_layer_of_two_is_enough():
     network = Network((64, 8, 8, 10))
     layers = drawn(Uniform(-0.3, 0.3), network, 0, 0)
     assert diagnose(with_biases(layers, 1, np.full(8, 60.0)), network=network).cause[0] == "hidden_saturated"
+
+
+def test_the_words_are_those_of_the_layer_and_its_activation():
+    network = Network((64, 8, 6, 10), ("relu", "logistic"))
+    layers = drawn(Uniform(-0.3, 0.3), network, 0, 0)
+    text = explanation.explain(diagnose(with_biases(layers, 1, np.full(6, 60.0)), network=network), 0)
+    assert text.startswith("All 6 units of hidden layer 2 answer 1.000 to nearly every example")
+    text = explanation.explain(diagnose(with_biases(layers, 0, np.full(8, -60.0)), network=network), 0)
+    assert text.startswith("All 8 units of hidden layer 1 answer 0.000 to nearly every example")
+
+
+def test_a_leaky_unit_passes_what_it_gets_and_is_not_saturated():
+    network = Network((64, 8, 10), "leaky_relu")
+    found = diagnose(with_biases(drawn(Uniform(-0.3, 0.3), network, 0, 0), 0, np.full(8, -60.0)), network=network)
+    assert found.symptoms.hidden_saturated[0] == 0
+    assert found.cause[0] != "hidden_saturated"
+
+
+def test_very_negative_pre_activations_overflow_nothing(learned: list[Layer]):
+    pinned = with_biases(learned, 1, np.full(10, -2000.0))
+    with np.errstate(over="raise"):
+        assert diagnose(pinned).cause[0] == "outputs_saturated"
 
 
 def test_outputs_that_are_all_pinned(learned: list[Layer]):

@@ -176,6 +176,10 @@ def subject_of(settings: Settings) -> Subject:
     low, high = settings.network.targets
     task = task_of(data, settings.network.outputs, (low, high))
     network = config.network(settings, data.features, task.outputs)
+    targets = task.targets(data.train.y)
+    if network.head.needs_shares and (targets.min() < 0 or targets.max() > 1):
+        targeted = f"network.cost={settings.network.cost}: targets from {targets.min():g} to {targets.max():g}"
+        raise InputError(f"{targeted}; it needs targets from 0 to 1, see network.targets and data.scale_targets")
     drawing = Drawing(config.initializer(settings), network, data.train.x[:EXAMPLES_DRAWN_WITH])
     return Subject(data, task, network, drawing, config.engine(settings))
 

@@ -8,9 +8,9 @@ name.
 import re
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
+from importlib import import_module
+from importlib.util import find_spec
 from inspect import isclass, isfunction, signature
-from itertools import pairwise
-from pkgutil import resolve_name
 from typing import Annotated, Any, Literal, TypeVar, cast
 
 import numpy as np
@@ -32,6 +32,7 @@ from initodds.initializers import Initializer
 from initodds.networks.activations import Activation, activation_of
 from initodds.networks.network import Network
 from initodds.networks.outputs import Output
+from initodds.training.loop import MOST_LOG_SPACED, epochs_looked_after
 from initodds.training.schedules import Schedule
 from initodds.vocabulary import InputError, one_line
 
@@ -331,10 +332,9 @@ def _require_room(settings: Settings, features: int, outputs: int) -> None:
     A lower bound of what they take, so that nothing is refused that could be trained here.
     """
     sgd, replicates, hidden = settings.sgd, settings.replicates, settings.network.hidden
-    sizes = [features, *hidden, outputs]
-    parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes))
+    parameters = network(settings, features, settings.network.outputs or outputs).parameters
     weights = replicates * parameters * (8 + np.dtype(settings.dtype).itemsize)  # as they are drawn, and as trained
-    checkpoints = sgd.epochs + sgd.checkpoints
+    checkpoints = len(epochs_looked_after(sgd.epochs)) + min(sgd.checkpoints, MOST_LOG_SPACED)
     curves = checkpoints * (64 + replicates * (outputs + 5) * 8)  # a checkpoint's step, and its part of a `History`
     keys = f"replicates={replicates}, sgd.epochs={sgd.epochs}, sgd.checkpoints={sgd.checkpoints}"
     total = psutil.virtual_memory().total
@@ -366,7 +366,20 @@ def _named(key: str, config: Target_) -> Any:
     Hydra says it over several lines, and some of it by its log."""
     target = config.get("_target_")
     try:
-        return resolve_name(str(target))
+        return _resolved(str(target))
     except Exception as error:  # whatever the import of a user's module raises
         reason = one_line(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {one_line(error)}"
         raise InputError(f"{key}._target_={target}: {reason}") from error
+
+
+def _resolved(name: str) -> Any:
+    """What a dotted name means. Raises what the import of one of its modules raises: `pkgutil.resolve_name` would take
+    a module that cannot be imported for an attribute that is not there."""
+    first, *names = name.split(".")
+    found, path = import_module(first), first
+    for part in names:
+        path = f"{path}.{part}"
+        if not hasattr(found, part) and hasattr(found, "__path__") and find_spec(path):
+            import_module(path)
+        found = getattr(found, part)
+    return found

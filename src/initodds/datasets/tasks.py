@@ -139,7 +139,7 @@ class Classification:
         0.65
         """
         share = np.bincount(y).max() / len(y)
-        return float(scipy.stats.binom.ppf(scipy.stats.norm.cdf(standard_errors), len(y), share) / len(y))
+        return float(scipy.stats.binom.isf(scipy.stats.norm.sf(standard_errors), len(y), share) / len(y))
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Regression:
     """To give each example's numbers, `outputs` of them.
 
     The score is R^2, 1 - sum (a - y)^2 / sum (y - mean y)^2 over all outputs, and an output's part is its own. An
-    output that is the same in all examples is measured against 0 instead of its mean.
+    output that is the same in all examples is measured against 0 instead of its mean; one that is always 0 is no part.
     """
 
     outputs: int
@@ -171,8 +171,12 @@ class Regression:
         y = y.astype(np.float64)
         spread = ((y - y.mean(axis=0)) ** 2).sum(axis=0)
         spread = np.where(spread > 0, spread, (y**2).sum(axis=0))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return 1 - tally.sum(axis=1) / spread.sum(), 1 - tally / spread
+        there = spread > 0
+        parts = np.full(tally.shape, np.nan)
+        parts[:, there] = 1 - tally[:, there] / spread[there]
+        if not there.any():  # all that is asked for is 0
+            return np.where(tally.sum(axis=1) == 0, 1.0, 0.0), parts
+        return 1 - tally.sum(axis=1) / spread.sum(), parts
 
     def is_constant(self, outputs: Array, y: Array) -> Array:
         """See `Task.is_constant`. Of an output that should be the same it says nothing that it is."""
@@ -188,8 +192,7 @@ class Regression:
         with y, at best the square of a correlation, which has a beta distribution (Fisher 1915)."""
         if len(y) < 3:
             return 0.0
-        share = 1 - 2 * scipy.stats.norm.sf(max(standard_errors, 0.0))
-        return float(scipy.stats.beta.ppf(share, 0.5, (len(y) - 2) / 2))
+        return float(scipy.stats.beta.isf(2 * scipy.stats.norm.sf(standard_errors), 0.5, (len(y) - 2) / 2))
 
 
 def task_of(dataset: Dataset, outputs: int | None = None, values: tuple[float, float] = (0.0, 1.0)) -> Task:

@@ -22,9 +22,9 @@ enum { BYTES = 16, ROWS = 4 };
 typedef REAL real;
 typedef int64_t integer;
 typedef real vector __attribute__((vector_size(BYTES)));
-typedef vector anywhere __attribute__((aligned(sizeof(real)), may_alias)); /* in memory */
-typedef __typeof__(__builtin_choose_expr(sizeof(real) == 4, (int32_t)0, (int64_t)0)) as_wide;
-typedef as_wide mask __attribute__((vector_size(BYTES))); /* what a comparison of vectors gives: 0 or -1 */
+typedef vector anywhere __attribute__((aligned(sizeof(real)), may_alias)); /* in memory, at any address */
+typedef __typeof__(__builtin_choose_expr(sizeof(real) == 4, (int32_t)0, (int64_t)0)) bits; /* as long as a real */
+typedef bits mask __attribute__((vector_size(BYTES))); /* what comparing vectors gives: 0 or, where it is true, -1 */
 
 enum {
     WIDE = BYTES / sizeof(real),
@@ -149,7 +149,10 @@ ACTIVATION(softplus) {
     return select(z > 0, z, all(0)) + rest;
 }
 
-static const struct { const char *name; vector (*of)(vector z, vector *slope, real parameter); } ACTIVATIONS[] = {
+static const struct {
+    const char *name;
+    vector (*of)(vector z, vector *slope, real parameter);
+} ACTIVATIONS[] = {
     {"logistic", logistic}, {"tanh", tanh_}, {"linear", linear}, {"relu", relu}, {"leaky_relu", leaky_relu},
     {"elu", elu}, {"selu", selu}, {"gelu", gelu}, {"silu", silu}, {"softplus", softplus},
     {"softmax", NULL}, /* of all units together, see `activate` */
@@ -158,7 +161,8 @@ static const struct { const char *name; vector (*of)(vector z, vector *slope, re
 
 /* ---- Outputs: what becomes of the slopes `e` of an example's outputs `a`, of targets `y`: the errors ---- */
 
-#define OUTPUT(name) static void name(integer padded, const real *restrict a, const real *restrict y, real *restrict e, real weight)
+#define OUTPUT(name)                                                                                                   \
+    static void name(integer padded, const real *restrict a, const real *restrict y, real *restrict e, real weight)
 
 OUTPUT(squared) { EACH(k, padded) e[k] *= (a[k] - y[k]) * weight; }
 
@@ -176,23 +180,27 @@ OUTPUT(softmax_squared) {
     EACH(k, padded) e[k] = a[k] * (a[k] - y[k] - inner) * weight;
 }
 
-static const struct { const char *name; void (*errors)(integer, const real *, const real *, real *, real); } OUTPUTS[] = {
+static const struct {
+    const char *name;
+    void (*errors)(integer, const real *, const real *, real *, real);
+} OUTPUTS[] = {
     {"squared", squared}, {"cross_entropy", cross_entropy},
     {"softmax_cross_entropy", softmax_cross_entropy}, {"softmax_squared", softmax_squared},
     {NULL, NULL},
 };
 
-/* ---- Products. Each is written for m examples and n vectors, numbers that are known where it is called, so that the
-        sums stay in registers. ---- */
+/* ---- Products. Each is written for m examples and n vectors of units, numbers that the compiler has to know, so that
+        the sums stay in registers; `KNOWN` calls it so. ---- */
 
 /* out[t] = bias + sum_i x[t][i] w[i], or, without a bias, out[t] times the sum. */
 INLINE void combine_tile(int m, int n, integer count, const real *const *x, const real *w, integer row,
                          const real *bias, real *out, integer padded) {
-    vector sum[ROWS][2];
+    vector sum[ROWS][4];
     UNROLLED(t, m) UNROLLED(v, n) sum[t][v] = bias ? load(bias + v * WIDE) : all(0);
-    EACH(i, count) UNROLLED(v, n) {
-        vector weights = load(w + i * row + v * WIDE);
-        UNROLLED(t, m) sum[t][v] += x[t][i] * weights;
+    EACH(i, count) {
+        vector weights[4];
+        UNROLLED(v, n) weights[v] = load(w + i * row + v * WIDE);
+        UNROLLED(t, m) UNROLLED(v, n) sum[t][v] += x[t][i] * weights[v];
     }
     UNROLLED(t, m) UNROLLED(v, n) {
         real *to = out + t * padded + v * WIDE;
@@ -203,72 +211,98 @@ INLINE void combine_tile(int m, int n, integer count, const real *const *x, cons
 /* w[i] += sum_t x[t][i] e[t]. */
 INLINE void spread_tile(int m, int n, integer count, const real *const *x, real *w, integer row, const real *e,
                         integer padded) {
-    vector errors[ROWS][2];
+    const real *of[ROWS];
+    vector errors[ROWS][4];
+    UNROLLED(t, m) of[t] = x[t];
     UNROLLED(t, m) UNROLLED(v, n) errors[t][v] = load(e + t * padded + v * WIDE);
-    EACH(i, count) UNROLLED(v, n) {
-        real *to = w + i * row + v * WIDE;
-        vector weights = load(to);
-        UNROLLED(t, m) weights += x[t][i] * errors[t][v];
-        store(to, weights);
+    EACH(i, count) {
+        vector weights[4];
+        UNROLLED(v, n) weights[v] = load(w + i * row + v * WIDE);
+        UNROLLED(t, m) UNROLLED(v, n) weights[v] += of[t][i] * errors[t][v];
+        UNROLLED(v, n) store(w + i * row + v * WIDE, weights[v]);
     }
 }
 
-/* The same for one example that has few features. */
-INLINE void combine_few(int n, integer count, const uint16_t *indices, const real *x, const real *w, integer row,
+/* The same for one example that has few features; here m features at once, whose sums need not wait for each other. */
+INLINE void combine_few(int m, int n, integer count, const uint16_t *indices, const real *x, const real *w, integer row,
                         const real *bias, real *out) {
-    enum { WAYS = 4 }; /* sums of every fourth feature: an addition need not wait for the one before */
-    vector sum[WAYS][4];
+    vector sum[ROWS][4];
     integer i = 0;
-    UNROLLED(way, WAYS) UNROLLED(v, n) sum[way][v] = way ? all(0) : load(bias + v * WIDE);
-    for (; i + WAYS <= count; i += WAYS)
-        UNROLLED(way, WAYS) UNROLLED(v, n) sum[way][v] += x[i + way] * load(w + indices[i + way] * row + v * WIDE);
+    UNROLLED(s, m) UNROLLED(v, n) sum[s][v] = s ? all(0) : load(bias + v * WIDE);
+    for (; i + m <= count; i += m)
+        UNROLLED(s, m) UNROLLED(v, n) sum[s][v] += x[i + s] * load(w + indices[i + s] * row + v * WIDE);
     for (; i < count; i++) UNROLLED(v, n) sum[0][v] += x[i] * load(w + indices[i] * row + v * WIDE);
-    UNROLLED(v, n) store(out + v * WIDE, (sum[0][v] + sum[1][v]) + (sum[2][v] + sum[3][v]));
+    UNROLLED(s, m - 1) UNROLLED(v, n) sum[0][v] += sum[s + 1][v];
+    UNROLLED(v, n) store(out + v * WIDE, sum[0][v]);
 }
 
-INLINE void spread_few(int n, integer count, const uint16_t *indices, const real *x, real *w, integer row,
+INLINE void spread_few(int m, int n, integer count, const uint16_t *indices, const real *x, real *w, integer row,
                        const real *e) {
     vector errors[4];
     UNROLLED(v, n) errors[v] = load(e + v * WIDE);
-    EACH(i, count) UNROLLED(v, n) {
+    EACH(i, count * m) UNROLLED(v, n) {
         real *to = w + indices[i] * row + v * WIDE;
         store(to, load(to) + x[i] * errors[v]);
     }
 }
 
-/* DO(n, at) for the columns `at` and on, in blocks of n vectors, as wide as the registers allow. */
-#define IN_BLOCKS(padded, widest, DO)                                                                                  \
-    for (integer at = 0, left = (padded) / WIDE, n; left; at += n * WIDE, left -= n) {                                 \
-        if ((widest) >= 4 && left >= 4) { n = 4; DO(4, at); }                                                          \
-        else if (left >= 2) { n = 2; DO(2, at); }                                                                      \
-        else { n = 1; DO(1, at); }                                                                                     \
+/* Calls a product whose m and n are known only as it runs. */
+#define KNOWN(product, m, n, ...)                                                                                      \
+    switch (10 * (m) + (n)) {                                                                                          \
+    case 11: product(1, 1, __VA_ARGS__); break;                                                                        \
+    case 12: product(1, 2, __VA_ARGS__); break;                                                                        \
+    case 14: product(1, 4, __VA_ARGS__); break;                                                                        \
+    case 21: product(2, 1, __VA_ARGS__); break;                                                                        \
+    case 22: product(2, 2, __VA_ARGS__); break;                                                                        \
+    case 24: product(2, 4, __VA_ARGS__); break;                                                                        \
+    case 41: product(4, 1, __VA_ARGS__); break;                                                                        \
+    case 42: product(4, 2, __VA_ARGS__); break;                                                                        \
+    case 81: product(ROWS, 1, __VA_ARGS__); break;                                                                     \
+    case 82: product(ROWS, 2, __VA_ARGS__); break;                                                                     \
     }
 
-/* DO(m, t) for the rows t and on, in tiles of m. */
-#define IN_TILES(rows, DO)                                                                                             \
-    for (integer t = 0, left_rows = (rows), m; left_rows; t += m, left_rows -= m) {                                    \
-        if (ROWS >= 8 && left_rows >= 8) { m = 8; DO(8, t); }                                                          \
-        else if (left_rows >= 4) { m = 4; DO(4, t); }                                                                  \
-        else if (left_rows >= 2) { m = 2; DO(2, t); }                                                                  \
-        else { m = 1; DO(1, t); }                                                                                      \
-    }
-
-static void combine(integer rows, integer count, const real *const *x, const real *w, integer row, const real *bias,
-                    real *out, integer padded) {
-#define BLOCK(n, at) combine_tile(TILE, n, count, x + t, w + at, row, bias ? bias + at : NULL, out + t * padded + at, padded)
-#define TILES(m, t) do { enum { TILE = m }; IN_BLOCKS(padded, 2, BLOCK) } while (0)
-    IN_TILES(rows, TILES)
-#undef BLOCK
-#undef TILES
+/* The largest power of 2 that is not over either. */
+INLINE integer at_most(integer left, integer widest) {
+    for (; widest > left; widest /= 2);
+    return widest;
 }
 
-static void spread(integer rows, integer count, const real *const *x, real *w, integer row, const real *e,
+static void combine(integer examples, integer features, const real *const *x, const real *w, integer row,
+                    const real *bias, real *out, integer padded) {
+    for (integer t = 0, m; t < examples; t += m) {
+        m = at_most(examples - t, ROWS);
+        for (integer k = 0, n; k < padded; k += n * WIDE) {
+            n = at_most((padded - k) / WIDE, 2);
+            KNOWN(combine_tile, m, n, features, x + t, w + k, row, bias ? bias + k : NULL, out + t * padded + k, padded)
+        }
+    }
+}
+
+static void spread(integer examples, integer features, const real *const *x, real *w, integer row, const real *e,
                    integer padded) {
-#define BLOCK(n, at) spread_tile(TILE, n, count, x + t, w + at, row, e + t * padded + at, padded)
-#define TILES(m, t) do { enum { TILE = m }; IN_BLOCKS(padded, 2, BLOCK) } while (0)
-    IN_TILES(rows, TILES)
-#undef BLOCK
-#undef TILES
+    for (integer t = 0, m; t < examples; t += m) {
+        m = at_most(examples - t, ROWS);
+        for (integer k = 0, n; k < padded; k += n * WIDE) {
+            n = at_most((padded - k) / WIDE, 2);
+            KNOWN(spread_tile, m, n, features, x + t, w + k, row, e + t * padded + k, padded)
+        }
+    }
+}
+
+static void combine_sparse(integer count, const uint16_t *indices, const real *x, const real *w, integer row,
+                           const real *bias, real *out, integer padded) {
+    for (integer k = 0, n; k < padded; k += n * WIDE) {
+        n = at_most((padded - k) / WIDE, 4);
+        KNOWN(combine_few, ROWS / n, n, count, indices, x, w + k, row, bias + k, out + k)
+    }
+}
+
+static void spread_sparse(integer count, const uint16_t *indices, const real *x, real *w, integer row, const real *e,
+                          integer padded) {
+    for (integer k = 0, n; k < padded; k += n * WIDE) {
+        n = at_most((padded - k) / WIDE, 4);
+        KNOWN(spread_few, 1, n, count, indices, x, w + k, row, e + k)
+    }
 }
 
 /* z[k] = biases[k] + sum_j w[k][j] a[j], for rows w[k] in whole vectors. */
@@ -321,34 +355,36 @@ static integer activate(const struct layer *layer, integer count) {
     return overflows;
 }
 
-/* Have the examples to come fetched from memory while others are calculated with: where the next but `AHEAD` of them
-   lies, and what the one before that has. `rows` is where we are, and has so many. */
+/* Examples in a random order are not in the cache: have the one `AHEAD` rows on fetched from memory meanwhile, and of
+   one as far again where it lies. There are `count` rows. */
 INLINE void fetch(const struct problem *p, const integer *rows, integer count) {
     enum { LINE = 64, AHEAD = 4 };
-    if (count > 2 * AHEAD) __builtin_prefetch(p->ends + rows[2 * AHEAD]);
     if (count <= AHEAD) return;
-    integer start = p->ends[rows[AHEAD]], end = p->ends[rows[AHEAD] + 1], outputs = p->layer[p->layers - 1].padded;
+    integer outputs = p->layer[p->layers - 1].padded;
+    const real *targets = p->targets + rows[AHEAD] * outputs;
+    for (integer k = 0; k < outputs; k += LINE / sizeof(real)) __builtin_prefetch(targets + k);
+    if (!p->ends) return; /* what is long and dense is fetched by the processor itself */
+    if (count > 2 * AHEAD) __builtin_prefetch(p->ends + rows[2 * AHEAD]);
+    integer start = p->ends[rows[AHEAD]], end = p->ends[rows[AHEAD] + 1];
     for (integer i = start; i < end; i += LINE / sizeof *p->indices) __builtin_prefetch(p->indices + i);
     for (integer i = start; i < end; i += LINE / sizeof *p->x) __builtin_prefetch(p->x + i);
-    for (integer k = 0; k < outputs; k += LINE / sizeof(real)) __builtin_prefetch(p->targets + rows[AHEAD] * outputs + k);
 }
 
 /* ahead: how many rows there are, these `count` and those of the steps to come. */
-static integer forward(const struct problem *p, const real *network, const integer *rows, integer count, integer ahead) {
+static integer forward(const struct problem *p, const real *network, const integer *rows, integer count,
+                       integer ahead) {
     const struct layer *layer = p->layer;
     integer overflows = 0;
     if (p->ends) {
         EACH(t, count) {
             integer start = p->ends[rows[t]], entries = p->ends[rows[t] + 1] - start;
-            const real *w = network + layer->weights, *bias = network + layer->biases;
-            real *out = layer->a + t * layer->padded;
             fetch(p, rows + t, ahead - t);
-#define BLOCK(n, at) combine_few(n, entries, p->indices + start, p->x + start, w + at, layer->row, bias + at, out + at)
-            IN_BLOCKS(layer->padded, 4, BLOCK)
-#undef BLOCK
+            combine_sparse(entries, p->indices + start, p->x + start, network + layer->weights, layer->row,
+                           network + layer->biases, layer->a + t * layer->padded, layer->padded);
         }
     } else {
         const real *x[PORTION];
+        EACH(t, count) fetch(p, rows + t, ahead - t);
         point(x, p, rows, count);
         combine(count, layer->fan_in, x, network + layer->weights, layer->row, network + layer->biases, layer->a,
                 layer->padded);
@@ -385,10 +421,8 @@ static void accumulate(const struct problem *p, real *to, const integer *rows, i
     if (p->ends) {
         EACH(t, count) {
             integer start = p->ends[rows[t]], entries = p->ends[rows[t] + 1] - start;
-            const real *e = layer->e + t * layer->padded;
-#define BLOCK(n, at) spread_few(n, entries, p->indices + start, p->x + start, to + layer->weights + at, layer->row, e + at)
-            IN_BLOCKS(layer->padded, 4, BLOCK)
-#undef BLOCK
+            spread_sparse(entries, p->indices + start, p->x + start, to + layer->weights, layer->row,
+                          layer->e + t * layer->padded, layer->padded);
         }
     } else {
         const real *x[PORTION];
@@ -438,7 +472,8 @@ OPTIMIZER(adam) { adam_move(p, w, g, u, v, rate, step, p->weight_decay, 1); }
 OPTIMIZER(adamw) { adam_move(p, w, g, u, v, rate, step, 0, 1 - rate * (real)p->weight_decay); }
 
 OPTIMIZER(rmsprop) {
-    const real decay = p->weight_decay, alpha = p->beta2, rest = 1 - p->beta2, momentum = p->momentum, epsilon = p->epsilon;
+    const real decay = p->weight_decay, momentum = p->momentum, epsilon = p->epsilon;
+    const real alpha = p->beta2, rest = 1 - p->beta2;
     EACH(i, p->parameters) {
         real gradient = g[i] + decay * w[i];
         u[i] = alpha * u[i] + rest * gradient * gradient;
@@ -447,8 +482,13 @@ OPTIMIZER(rmsprop) {
     }
 }
 
-static const struct { const char *name; void (*move)(const struct problem *, real *, real *, real *, real *, real, integer); }
-OPTIMIZERS[] = {{"SGD", sgd}, {"Adam", adam}, {"AdamW", adamw}, {"RMSprop", rmsprop}, {NULL, NULL}};
+static const struct {
+    const char *name;
+    void (*move)(const struct problem *, real *, real *, real *, real *, real, integer);
+} OPTIMIZERS[] = {
+    {"SGD", sgd}, {"Adam", adam}, {"AdamW", adamw}, {"RMSprop", rmsprop},
+    {NULL, NULL},
+};
 
 /* Scale the gradient down to this norm where it has a larger one. */
 static void clip(real *gradient, integer count, double norm) {
@@ -457,7 +497,8 @@ static void clip(real *gradient, integer count, double norm) {
     for (integer i = count / 8 * 8; i < count; i++) sum += (double)gradient[i] * gradient[i];
     EACH(s, 8) sum += squares[s];
     real factor = norm / (sqrt(sum) + 1e-6);
-    if (factor < 1) EACH(i, count) gradient[i] *= factor;
+    if (!(factor >= 1)) EACH(i, count) /* also where it is NaN */
+        gradient[i] *= factor;
 }
 
 /* One network takes its steps. */
@@ -483,7 +524,8 @@ static integer train_one(const struct problem *p, real *network, real *slots, re
 }
 
 /* R networks (R, parameters) with their slots (R, slots, parameters) take `steps` steps, network r on its mini-batches
-   at rows + r * own, (steps, batch) each. rates, overflows: (R,). factors: (steps,) or NULL. step: the first's number. */
+   at rows + r * own, (steps, batch) each. rates, overflows: (R,). factors: (steps,) or NULL. step: the number of the
+   first. */
 void train(const struct problem *p, integer replicates, real *networks, real *slots, real *gradient,
            const integer *rows, integer own, integer steps, integer batch, const double *rates, const double *factors,
            integer step, integer *overflows) {

@@ -42,7 +42,10 @@ OPTIMIZERS: tuple[type[Optimizer], ...] = (SGD, Adam, AdamW, RMSprop)
 
 
 class Compiled:
-    """See `initodds.engines.Engine`. A `Stacked` is made instead where the problem cannot be compiled."""
+    """See `initodds.engines.Engine`. A `Stacked` is made instead where the problem cannot be compiled.
+
+    Threads may train at the same time, each an engine of its own.
+    """
 
     # A network is trained by itself, but looked at, as the loop does after every epoch, together with so many others.
     side_by_side: ClassVar[int] = Stacked.side_by_side
@@ -218,7 +221,7 @@ def _examples_of(problem: Problem) -> _Examples:
     """Kept, since many engines are made for one problem."""
     x, dtype = problem.x, np.dtype(problem.dtype)
     counts = np.count_nonzero(x, axis=0)
-    present = np.arange(x.shape[1]) if problem.optimizer.weight_decay > 0 else np.flatnonzero(counts)
+    present = np.arange(x.shape[1]) if problem.optimizer.moves_without_gradient else np.flatnonzero(counts)
     x = np.ascontiguousarray(x[:, present], dtype)
     if counts.sum() >= DENSE * x.size:
         return _Examples(present, x, None, None, len(x))

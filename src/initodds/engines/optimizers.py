@@ -47,6 +47,11 @@ class Optimizer(ABC):
         """Whether a step is no more than the gradient times -rate, so that no gradient has to be kept."""
         return False
 
+    @property
+    def moves_without_gradient(self) -> bool:
+        """Whether weights change that have no gradient, as those of a feature that no example has."""
+        return self.weight_decay > 0
+
     @abstractmethod
     def update(self, parameter: Array, gradient: Array, slots: Sequence[Array], rate: Array | float, step: int) -> None:
         """Take a step: change `parameter` and `slots` in place. `gradient` may be overwritten.

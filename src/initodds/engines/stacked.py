@@ -33,7 +33,7 @@ class Stacked:
         # A feature that is zero in every training example adds nothing to a pre-activation, and its weights have no
         # gradient: the steps are taken without it, unless the optimizer shrinks all weights. A test example may have
         # it, so `_whole` has all the weights.
-        everything = problem.optimizer.weight_decay > 0
+        everything = problem.optimizer.moves_without_gradient
         self._features = Features(problem.x, self._whole.dtype, everything)
         self._part = self._whole.restricted(self._features.present)
         # The first layers' weights: (k, R * units) in one array; or, apart, (R, features, units) in two, for the

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import erf, expit
+from scipy.special import expit, ndtr
 
 from initodds.vocabulary import InputError
 
@@ -138,8 +138,9 @@ class Tanh(Activation):
         return np.tanh(z)
 
     def slope(self, z: Array) -> Array:
-        # 1 - tanh^2 is rounded to 0 long before the slope is; cosh would overflow beyond 710, where the slope is 0.
-        return 1 / np.cosh(np.clip(z, -350, 350)) ** 2
+        # 1 - tanh^2 is rounded to 0 long before the slope is; cosh would overflow, where the slope is
+        # under 1e-33.
+        return 1 / np.cosh(np.clip(z, -40, 40)) ** 2
 
     def second(self, z: Array) -> Array:
         return -2 * np.tanh(z) * self.slope(z)
@@ -220,7 +221,6 @@ class LeakyRelu(Activation):
     negative_slope: float = 0.01
 
     name = "leaky_relu"
-    ends = (0.0, None)
     needs_pre_activation = False
 
     def __post_init__(self) -> None:
@@ -244,7 +244,7 @@ class LeakyRelu(Activation):
         error *= self.slope(a)
 
     def is_flat(self, z: Array | None, a: Array) -> Array:
-        return (a <= 0) & (self.negative_slope < FLAT_SLOPE)
+        return np.zeros(a.shape, bool)  # it goes on, however slowly
 
 
 class Elu(Activation):
@@ -370,7 +370,7 @@ def _exp_minus_one(z: Array) -> Array:
 
 
 def _normal_distribution(z: Array) -> Array:
-    return (0.5 * (1 + erf(z / math.sqrt(2)))).astype(z.dtype, copy=False)
+    return ndtr(z)
 
 
 def _normal_density(z: Array) -> Array:

@@ -142,6 +142,7 @@ def forward_and_backward(stack: Stack, x: Batch, targets: Array) -> Pass:
         a.append(activation.value(z[-1]))
         z.append(a[-1] @ weights + biases)
     outputs = z[-1].copy()
+    network.head.tame(outputs)
     network.head.activate(outputs, np.empty_like(outputs))
     a.append(outputs)
     errors, behind = [network.head.exact_error(z[-1], a[-1], targets)], []

@@ -113,8 +113,9 @@ class Batches(NamedTuple):
 
     def accumulate(self, errors: Array, often: Array, rarely: Array) -> None:
         """Add X_r^T E_r, of the `errors` (R, batch, units), in place to W_r."""
+        errors = np.ascontiguousarray(errors)
         often += self.often.transpose(0, 2, 1) @ errors
-        rows = np.ascontiguousarray(errors).reshape(-1, errors.shape[2])
+        rows = errors.reshape(-1, errors.shape[2])
         sums = rarely.reshape(-1, errors.shape[2], copy=False)
         sparse.add_transposed_product(self.ends, self.indices, self.values, rows, sums)
 

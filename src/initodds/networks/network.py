@@ -54,7 +54,9 @@ class Network:
             raise InputError(f"{given}: one for all, or one for each of the {len(self.sizes) - 2} hidden layers")
         self.activations, self.head  # noqa: B018  refused here, not when they are first used
         if self.head.competing and self.sizes[-1] < 2:
-            raise InputError(f"network.output={self.output}: needs an output for each class; set network.outputs=2")
+            raise InputError(
+                f"network.output={self.output}: needs an output for each class, two at least, as network.outputs=2"
+            )
 
     @cached_property
     def activations(self) -> list[Activation]:

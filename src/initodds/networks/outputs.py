@@ -31,11 +31,13 @@ class Output(ABC):
     """The function of a network's output units, and the cost of their values.
 
     bounded: (least, greatest) value of an output, infinite where there is none.
+    needs_shares: whether targets under 0 or over 1 would leave the cost without a least value.
     competing: whether the outputs sum to one, so that there has to be one for each class.
     """
 
     bounded: tuple[float, float] = (-math.inf, math.inf)
     competing: bool = False
+    needs_shares: bool = False
 
     def tame(self, z: Array) -> Array | None:
         """Where the function as it is taught overflows, see `Activation.tame`."""
@@ -138,6 +140,7 @@ class BinaryCrossEntropy(Output):
     activation: Activation = field(default_factory=Logistic)
 
     bounded = (0.0, 1.0)
+    needs_shares = True
 
     def tame(self, z: Array) -> Array | None:
         return self.activation.tame(z)
@@ -181,6 +184,8 @@ class Softmax(Output):
 class CategoricalCrossEntropy(Softmax):
     """Softmax units with the cost -sum_k y_k ln a_k."""
 
+    needs_shares = True
+
     def cost(self, z: Array, a: Array, y: Array) -> Array:
         top = z.real.max(axis=-1, keepdims=True)
         return y * (top + np.log(np.exp(z - top).sum(axis=-1, keepdims=True)) - z)
@@ -216,6 +221,11 @@ class SoftmaxSquared(Softmax):
         out *= a
         out *= self._weight(y.shape[-1])
 
+    def exact_error(self, z: Array, a: Array, y: Array) -> Array:
+        # a_k sum_j a_j (d_k - d_j): where one output has all, d - <a, d> is rounded to 0 long before this is.
+        d = a - y
+        return self._weight(y.shape[-1]) * a * (a[..., None, :] * (d[..., :, None] - d[..., None, :])).sum(axis=-1)
+
     def error_along(self, z: Array, a: Array, y: Array, moved: Array) -> Array:
         # error = w a (d - <a, d>) with d = a - y; both a and d move by da.
         da, d = _softmax_along(a, moved), a - y
@@ -224,7 +234,15 @@ class SoftmaxSquared(Softmax):
         return self._weight(y.shape[-1]) * (da * (d - inner) + a * (da - inner_along))
 
     def best_constant_cost(self, y: Array) -> float:
-        return float(0.5 * self._weight(y.shape[1]) * ((y - y.mean(axis=0)) ** 2).sum(axis=1).mean())
+        best = _nearest_shares(y.mean(axis=0))
+        return float(0.5 * self._weight(y.shape[1]) * ((y - best) ** 2).sum(axis=1).mean())
+
+
+def _nearest_shares(values: Array) -> Array:
+    """The point nearest to `values` (outputs,) whose coordinates are at least 0 and sum to 1 (Held et al. 1974)."""
+    falling = np.sort(values)[::-1]
+    excess = (np.cumsum(falling) - 1) / np.arange(1, len(values) + 1)
+    return np.maximum(values - excess[np.flatnonzero(falling > excess)[-1]], 0)
 
 
 def _softmax_along(a: Array, moved: Array) -> Array:

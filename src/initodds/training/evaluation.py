@@ -49,13 +49,13 @@ def evaluate(stack: Stack, split: Split, task: Task) -> Checkpoint:
         score=score,
         cost=cost / len(split),
         part_scores=part_scores,
-        hidden_saturated=_share([count >= nearly_all for count in flat_units], replicates),
+        hidden_saturated=share_of_units([count >= nearly_all for count in flat_units], replicates),
         outputs_high=(high >= nearly_all).sum(axis=1),
         outputs_low=(low >= nearly_all).sum(axis=1),
     )
 
 
-def _share(units: list[Array], replicates: int) -> Array:
+def share_of_units(units: list[Array], replicates: int) -> Array:
     """(R,) the share of the hidden units, (R, units) bool of each layer, of which it is true; 0 where none are."""
     return np.concatenate(units, axis=1).mean(axis=1) if units else np.zeros(replicates)
 

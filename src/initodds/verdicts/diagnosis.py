@@ -13,10 +13,10 @@ import numpy as np
 from initodds.datasets import Split
 from initodds.datasets.tasks import NEARLY_ALL, Task
 from initodds.initializers import VarianceScaling
-from initodds.networks.activations import FLAT_SLOPE
 from initodds.networks.curvature import Landscape, Spectrum, pack, sideways, spectrum
 from initodds.networks.features import Features
 from initodds.networks.network import Layer, Network, Stack
+from initodds.training.evaluation import share_of_units
 from initodds.vocabulary import CAUSES
 
 Array = np.ndarray
@@ -55,8 +55,9 @@ class Symptoms:
     are NaN for a network that is not finite.
 
     hidden_saturated: (M,) share of the hidden units that are flat on nearly all examples.
-    hidden_high: (M,) share that are so at the upper end.  hidden_constant: (M,) share that are constant.
+    hidden_constant: (M,) share that are constant.
     saturated_layer: (M,) the first hidden layer whose units are mostly flat, counted from 1; 0 where there is none.
+    saturated_units, saturated_high: (M,) how many units of that layer are flat, and are so at the upper end.
     symmetric: (M,) 1 if in some hidden layer all units have the same weights, in and out.
     outputs_high, outputs_low: (M,) outputs that are pinned high, or low, on nearly all examples.
     constant_answer: (M,) 1 if nearly all examples get one answer.
@@ -70,9 +71,10 @@ class Symptoms:
     """
 
     hidden_saturated: Array
-    hidden_high: Array
     hidden_constant: Array
     saturated_layer: Array
+    saturated_units: Array
+    saturated_high: Array
     symmetric: Array
     outputs_high: Array
     outputs_low: Array
@@ -196,7 +198,7 @@ def causes_of(
     exploded: a weight is not finite.
     symmetric: all units of a hidden layer have the same weights, in and out, so that they are one unit, many times.
     hidden_saturated: the units of a hidden layer are mostly flat, so that hardly a gradient passes it.
-    outputs_saturated: every one of the `outputs` is pinned, high or low.
+    outputs_saturated: every one of the `outputs` is pinned, high or low, whatever the example.
     constant_prediction: nearly all examples get one answer.
     dead_classes: a part of the task, as a class, has a score under `dead_recall`.
     too_few_steps: it has not converged, and the gradient is not negligible: it is still on its way.
@@ -261,15 +263,16 @@ def symptoms_of(landscape: Landscape, task: Task, train: Split, dtype: np.dtype,
     (M,)."""
     stack = landscape.stack
     layers = [_hidden_units(landscape, layer) for layer in range(len(stack.network.activations))]
-    saturated, high, constant = (_share([units[kind] for units in layers], stack.replicates) for kind in range(3))
+    first = _first([is_flat.mean(axis=1) >= MOSTLY for is_flat, _, _ in layers], stack.replicates)
     outputs = np.concatenate([seen.activations[-1] for seen in landscape.passes], axis=1)
     pinned_high, pinned_low = stack.network.head.pinned(outputs)
     as_trained = gradient_as_trained(landscape, task, train, dtype)
     return Symptoms(
-        hidden_saturated=saturated,
-        hidden_high=high,
-        hidden_constant=constant,
-        saturated_layer=_first([units.mean(axis=1) >= MOSTLY for units, _, _ in layers], stack.replicates),
+        hidden_saturated=share_of_units([is_flat for is_flat, _, _ in layers], stack.replicates),
+        hidden_constant=share_of_units([constant for _, _, constant in layers], stack.replicates),
+        saturated_layer=first,
+        saturated_units=_of_layer(first, [is_flat.sum(axis=1) for is_flat, _, _ in layers]),
+        saturated_high=_of_layer(first, [upper.sum(axis=1) for _, upper, _ in layers]),
         symmetric=symmetric(stack),
         outputs_high=nearly_all(pinned_high).sum(axis=1),
         outputs_low=nearly_all(pinned_low).sum(axis=1),
@@ -288,14 +291,14 @@ def nearly_all(true: Array) -> Array:
     return np.asarray(true.mean(axis=1) >= NEARLY_ALL)
 
 
-def _share(units: list[Array], replicates: int) -> Array:
-    """(M,) the share of all hidden units of which it is true, told for each layer as (M, units) bool."""
-    return np.concatenate(units, axis=1).mean(axis=1) if units else np.zeros(replicates)
-
-
 def _first(layers: list[Array], replicates: int) -> Array:
     """(M,) the first of the hidden layers, counted from 1, of which it is true; 0 where it is true of none."""
     return np.select(layers, range(1, len(layers) + 1), 0) if layers else np.zeros(replicates)
+
+
+def _of_layer(layer: Array, counts: list[Array]) -> Array:
+    """(M,) the count of each network's `layer` (M,), counted from 1, of the counts (M,) of each; 0 for layer 0."""
+    return np.select([layer == number for number in range(1, len(counts) + 1)], counts, 0) if counts else layer
 
 
 def _hidden_units(landscape: Landscape, layer: int) -> tuple[Array, Array, Array]:
@@ -303,7 +306,7 @@ def _hidden_units(landscape: Landscape, layer: int) -> tuple[Array, Array, Array
     activation = landscape.stack.network.activations[layer]
     z = np.concatenate([seen.pre_activations[layer] for seen in landscape.passes], axis=1)
     a = np.concatenate([seen.activations[layer] for seen in landscape.passes], axis=1)
-    is_flat = np.abs(activation.slope(z)) < FLAT_SLOPE * activation.steepest
+    is_flat = activation.is_flat(z, a)
     upper = is_flat & (z > 0) & (activation.ends[1] is not None)
     return nearly_all(is_flat), nearly_all(upper), a.std(axis=1) < CONSTANT
 

@@ -28,17 +28,19 @@ def _symmetric(diagnosis: Diagnosis, member: int) -> str:
 
 def _hidden_saturated(diagnosis: Diagnosis, member: int) -> str:
     """Of a network whose hidden layer passes no gradient: what its hidden units answer, and what that leaves."""
-    symptoms, hidden = diagnosis.symptoms, _hidden(diagnosis)
-    activation = diagnosis.network.activations[int(symptoms.saturated_layer[member]) - 1]
-    flat, high = (round(hidden * share[member]) for share in (symptoms.hidden_saturated, symptoms.hidden_high))
+    symptoms, network = diagnosis.symptoms, diagnosis.network
+    layer = int(symptoms.saturated_layer[member])
+    activation, units = network.activations[layer - 1], network.sizes[layer]
+    of_units = "hidden units" if len(network.activations) == 1 else f"units of hidden layer {layer}"
+    flat, high = int(symptoms.saturated_units[member]), int(symptoms.saturated_high[member])
     counts = zip((high, flat - high), reversed(activation.ends), strict=True)
     ends = [f"{count} answer {end:.3f}" for count, end in counts if count and end is not None]
-    if flat == hidden and len(ends) == 1:
-        what = f"All {hidden} hidden units answer {ends[0].split()[-1]} to nearly every example"
+    if flat == units and len(ends) == 1:
+        what = f"All {units} {of_units} answer {ends[0].split()[-1]} to nearly every example"
+    elif ends:
+        what = f"{flat} of {units} {of_units} are {activation.flat_word}: {' and '.join(ends)} to nearly every example"
     else:
-        what = (
-            f"{flat} of {hidden} hidden units are {activation.flat_word}: {' and '.join(ends)} to nearly every example"
-        )
+        what = f"{flat} of {units} {of_units} are {activation.flat_word} on nearly every example"
     zero, trained = symptoms.gradient_zero[member], symptoms.gradient_as_trained[member, 0]
     share = symptoms.gradient[member, 0] / diagnosis.reference.gradient
     rounded = " and exactly 0 as it is computed" if zero == 1 or trained == 0 else ""
