@@ -56,7 +56,7 @@ def test_a_scheduled_training_ends_with_pytorchs_weights(name: str):
         batch_size=BATCH_SIZE,
         epochs=EPOCHS,
         checkpoints=3,
-        order=np.random.default_rng(ORDER_SEED),
+        orders=[np.random.default_rng(ORDER_SEED)],
         schedule=Schedule(**schedule),
     )
     ended = torch_numbers.flat(history.layers[0])
