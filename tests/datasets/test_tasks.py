@@ -58,11 +58,6 @@ def test_outputs_and_targets_that_do_not_fit_are_refused():
         Classification(classes=2, outputs=2, values=(1.0, 0.0))
 
 
-def test_a_level_of_many_standard_errors_is_not_everything():
-    level = Classification(classes=2, outputs=1).chance_level(np.array([0, 1] * 500), standard_errors=10)
-    assert 0.6 < level < 0.7
-
-
 def test_outputs_that_are_the_same_are_one_answer_whichever_is_largest_by_a_hair():
     y = np.array([0, 1, 1, 0])
     one, two = Classification(classes=2, outputs=1), Classification(classes=2, outputs=2)
