@@ -159,7 +159,7 @@ FORMULAS: list[tuple[Optimizer, Callable[[Gradient, Array], Array]]] = [
 ]
 
 
-@pytest.mark.parametrize(("optimizer", "formula"), FORMULAS, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(("optimizer", "formula"), FORMULAS, ids=range(len(FORMULAS)))
 def test_each_optimizer_is_its_published_formula(
     optimizer: Optimizer, formula: Callable[[Gradient, Array], Array], rng: np.random.Generator
 ):
