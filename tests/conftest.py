@@ -16,8 +16,8 @@ import requests
 import initodds  # noqa: F401  settles BLAS before NumPy loads
 from initodds.cells import config
 from initodds.cells.cell import Cell
-from initodds.cells.config import Settings
 from initodds.cells.drawing import Drawing
+from initodds.cells.settings import Settings
 from initodds.engines import Problem, Reduction
 from initodds.engines.optimizers import SGD, Optimizer
 from initodds.initializers import Initializer

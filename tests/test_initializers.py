@@ -8,7 +8,7 @@ import yaml
 from hydra.utils import instantiate
 from scipy import stats
 
-from initodds.cells import config, options
+from initodds.cells import objects, options
 from initodds.initializers import (
     Centred,
     Constant,
@@ -333,7 +333,7 @@ def test_an_initializer_of_the_users_own_may_know_its_place():
     ],
 )
 def test_rules_composed_on_the_command_line(overrides: list[str], made: object):
-    assert config.initializer(settings_of(*overrides)).initializer == made
+    assert objects.initializer(settings_of(*overrides)).initializer == made
 
 
 def test_settings_that_ask_for_nothing_more_are_as_before_there_was_more():

@@ -20,8 +20,8 @@ blas.settle()
 if TYPE_CHECKING:
     from initodds import datasets, initializers
     from initodds.cells.cell import Cell
-    from initodds.cells.config import Settings
     from initodds.cells.interactive import diagnose, run, settings
+    from initodds.cells.settings import Settings
     from initodds.statistics import figures
     from initodds.statistics.boundary import boundary
     from initodds.statistics.comparison import compare
@@ -66,7 +66,7 @@ _ROOMS = {
     "Cell": "cells.cell",
     "Diagnosis": "verdicts.diagnosis",
     "InputError": "vocabulary",
-    "Settings": "cells.config",
+    "Settings": "cells.settings",
     "boundary": "statistics.boundary",
     "compare": "statistics.comparison",
     "diagnose": "cells.interactive",

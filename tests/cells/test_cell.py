@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from initodds.cells import cell, config
+from initodds.cells import cell, objects
 from initodds.cells.streams import random_stream
 from initodds.engines.stacked import Stacked
 from initodds.initializers import Uniform
@@ -97,7 +97,7 @@ def test_an_initializer_of_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_pa
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     settings = settings_of(*SMALL, "init=zeros", "init._target_=ones_init.Ones", "replicates=1")
-    assert config.initializer(settings)(np.random.default_rng(0), 2, 2)[0].tolist() == [[1, 1], [1, 1]]
+    assert objects.initializer(settings)(np.random.default_rng(0), 2, 2)[0].tolist() == [[1, 1], [1, 1]]
     assert cell.run(settings).history.replicates == 1
 
 

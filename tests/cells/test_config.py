@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from initodds.cells import cell, config, options
+from initodds.cells import cell, objects, options
 from initodds.vocabulary import InputError
 from tests.conftest import settings_of
 
@@ -147,14 +147,14 @@ def test_why_an_object_cannot_be_had_is_told(
         (tmp_path / f"{name}.py").write_text(f"{program}\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(InputError, match=rf"^{key}\._target_={target}: .*{reason}") as raised:
-        config.dataset(settings_of(f"{key}._target_={target}"))
+        objects.dataset(settings_of(f"{key}._target_={target}"))
     assert "\n" not in str(raised.value)
     assert capfd.readouterr().err == ""
 
 
 def test_what_gives_no_data_set_is_refused():
     with pytest.raises(InputError, match=r"data\.load\._target_=os\.getcwd: gives a str, .*Dataset"):
-        config.dataset(settings_of("data.load._target_=os.getcwd"))
+        objects.dataset(settings_of("data.load._target_=os.getcwd"))
 
 
 @pytest.mark.parametrize("key", ["replicates", "network.hidden"])
@@ -166,20 +166,20 @@ def test_a_cell_far_over_the_memory_is_refused_before_it_starts(key: str):
 
 @pytest.mark.parametrize("key", ["sgd.epochs", "sgd.checkpoints"])
 def test_what_takes_long_but_no_memory_is_not_refused(key: str):
-    config.dataset(settings_of("data=digits", f"{key}=1000000000"))
+    objects.dataset(settings_of("data=digits", f"{key}=1000000000"))
 
 
 def test_a_cell_that_has_room_is_not_refused(monkeypatch: pytest.MonkeyPatch):
     # 784-30-10 has 23,860 parameters, drawn as float64 and trained as float32: 286 kB each.
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(total=300_000_000))
-    config.dataset(settings_of("replicates=1000"))
+    objects.dataset(settings_of("replicates=1000"))
     with pytest.raises(InputError, match="replicates=1100, "):
-        config.dataset(settings_of("replicates=1100"))
+        objects.dataset(settings_of("replicates=1100"))
 
 
 def test_a_batch_over_the_training_set_is_refused_with_its_size():
     with pytest.raises(InputError, match=r"sgd\.batch_size=4001: .* 4000"):
-        config.dataset(settings_of("sgd.batch_size=4001"))
+        objects.dataset(settings_of("sgd.batch_size=4001"))
 
 
 OWN = ("+init._partial_=true", "~init.low", "~init.high")
@@ -260,5 +260,5 @@ def test_numbers_in_any_container_are_taken_as_they_are(drawn: str, monkeypatch:
     trained = cell.run(settings_of(own_initializer(drawn, monkeypatch, tmp_path), *OWN, *overrides))
     np.testing.assert_array_equal(trained.history.cost, expected.history.cost)
     assert trained.diagnosis is not None
-    weights, biases = config.initializer(settings_of(plain, *OWN))(np.random.default_rng(0), 4, 3)
+    weights, biases = objects.initializer(settings_of(plain, *OWN))(np.random.default_rng(0), 4, 3)
     assert (type(weights), weights.dtype, type(biases), biases.dtype) == (np.ndarray, np.float64) * 2

@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import make_blobs, make_circles, make_moons
 
 from initodds import datasets
-from initodds.cells import config
+from initodds.cells import objects
 from initodds.datasets import Dataset, split_examples
 from initodds.vocabulary import InputError
 from tests.conftest import settings_of
@@ -57,13 +57,13 @@ def test_what_scikit_learn_makes(name: str):
 
 
 def test_arguments_reach_what_is_made():
-    data = config.dataset(
+    data = objects.dataset(
         settings_of("data=blobs", "data.examples=100", "data.classes=4", "data.features=5", "data.seed=3")
     )
     np.testing.assert_array_equal(
         together(data), in_order(*make_blobs(100, 5, centers=4, cluster_std=1.0, random_state=3))
     )
-    data = config.dataset(settings_of("data=moons", "data.noise=0.3", "data.test_share=0"))
+    data = objects.dataset(settings_of("data=moons", "data.noise=0.3", "data.test_share=0"))
     np.testing.assert_array_equal(together(data), in_order(*make_moons(1000, noise=0.3, random_state=0)))
     assert data.test is data.train
 
@@ -120,6 +120,6 @@ def test_a_split_takes_its_share_of_each_class_and_keeps_the_order():
 )
 def test_a_bad_value_is_told_in_one_line(overrides: list[str], message: str):
     with pytest.raises(InputError) as raised:
-        config.dataset(settings_of(*overrides))
+        objects.dataset(settings_of(*overrides))
     assert str(raised.value).startswith(message)
     assert "\n" not in str(raised.value)

@@ -5,7 +5,7 @@ from sklearn.datasets import load_digits
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from initodds import datasets
-from initodds.cells import config
+from initodds.cells import objects
 from initodds.datasets import Dataset, Split, prepare
 from initodds.vocabulary import InputError
 from tests.conftest import settings_of
@@ -87,16 +87,16 @@ def test_a_scale_that_there_is_not(arguments: dict):
 
 
 def test_the_keys_reach_the_data():
-    data = config.dataset(settings_of("data=digits", "data.scale=raw", "data.invert=true"))
+    data = objects.dataset(settings_of("data=digits", "data.scale=raw", "data.invert=true"))
     assert (data.train.x.min(), data.train.x.max()) == (0, 16)
-    assert config.dataset(settings_of("data=digits", "data.autoencode=true")).task == "regression"
+    assert objects.dataset(settings_of("data=digits", "data.autoencode=true")).task == "regression"
     table = settings_of("data=table", "data.path=flowers.csv")
     assert (table.data.scale, table.data.scale_targets) == ("standardize", "standardize")
 
 
 def test_a_data_config_of_an_older_version_is_accepted():
     settings = settings_of("data=digits", "~data.scale", "~data.scale_targets", "~data.autoencode")
-    assert config.dataset(settings).sha256 == datasets.digits().sha256
+    assert objects.dataset(settings).sha256 == datasets.digits().sha256
 
 
 def test_a_key_that_the_data_set_does_not_have_is_refused():

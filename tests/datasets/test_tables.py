@@ -8,7 +8,7 @@ import pytest
 from sklearn import datasets as sklearn_datasets
 
 from initodds import datasets
-from initodds.cells import config
+from initodds.cells import objects
 from initodds.datasets import table
 from initodds.vocabulary import InputError
 from tests.conftest import settings_of
@@ -138,7 +138,7 @@ def test_a_table_is_its_own_target(tmp_path: Path):
     """The 4-4-4 network of one example that is to give it back."""
     path = tmp_path / "one.csv"
     path.write_text("a,b,c,d\n0.1,0.3,0.7,0.2\n")
-    data = config.dataset(
+    data = objects.dataset(
         settings_of("data=table", f"data.path={path}", "data.autoencode=true", "data.scale=raw", "sgd.batch_size=1")
     )
     np.testing.assert_allclose(data.train.x, [[0.1, 0.3, 0.7, 0.2]], rtol=1e-6)
@@ -148,9 +148,9 @@ def test_a_table_is_its_own_target(tmp_path: Path):
 
 def test_two_keys_will_do(tmp_path: Path):
     path = written(tmp_path, ".csv", pd.concat([FLOWERS] * 5))
-    data = config.dataset(settings_of("data=table", f"data.path={path}", "data.target=kind"))
+    data = objects.dataset(settings_of("data=table", f"data.path={path}", "data.target=kind"))
     np.testing.assert_allclose(data.train.x.mean(axis=0), 0, atol=1e-6)
-    data = config.dataset(settings_of("data=table", f"data.path={path}", "data.target=length", "data.test_share=0.2"))
+    data = objects.dataset(settings_of("data=table", f"data.path={path}", "data.target=length", "data.test_share=0.2"))
     assert (len(data.train), len(data.test)) == (24, 6)
     assert data.train.y.std() == pytest.approx(1, rel=1e-5)
 
@@ -289,4 +289,4 @@ def test_a_missing_value_of_parquet(tmp_path: Path):
 
 def test_no_path():
     with pytest.raises(InputError, match=r"data\.path=null"):
-        config.dataset(settings_of("data=table"))
+        objects.dataset(settings_of("data=table"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from initodds.cells import config
+from initodds.cells import objects
 from initodds.datasets import digits
 from initodds.tracking import identity, stored_settings
 from initodds.vocabulary import InputError
@@ -210,5 +210,5 @@ def test_settings_that_are_not_accepted_are_one_line():
 
 
 def test_data_that_are_prepared_in_another_way_have_another_hash():
-    plain, inverted = (config.dataset(settings_of(*SMALL, f"data.invert={value}")) for value in ("false", "true"))
+    plain, inverted = (objects.dataset(settings_of(*SMALL, f"data.invert={value}")) for value in ("false", "true"))
     assert plain.sha256 == digits().sha256 != inverted.sha256

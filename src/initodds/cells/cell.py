@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from initodds.cells import config
-from initodds.cells.config import Settings
+from initodds.cells import objects
 from initodds.cells.drawing import Drawing
+from initodds.cells.settings import Settings
 from initodds.cells.streams import ORDERS, ORDERS_ONWARD, random_stream
 from initodds.datasets import Dataset
 from initodds.datasets.tasks import Task, task_of
@@ -169,19 +169,19 @@ def run(settings: Settings, observer: Observer | None = None, first: int = 0) ->
 
 def subject_of(settings: Settings) -> Subject:
     """Raises InputError where the data cannot be had, or do not fit the network or the outcome's rule."""
-    data = config.dataset(settings)
+    data = objects.dataset(settings)
     if settings.outcome.every_example and data.task != "classification":
         accepted = f"false for a {data.task}, as {data.name} is one, whose examples are not right or wrong"
         raise InputError(f"outcome.every_example=true: {accepted}")
     low, high = settings.network.targets
     task = task_of(data, settings.network.outputs, (low, high))
-    network = config.network(settings, data.features, task.outputs)
+    network = objects.network(settings, data.features, task.outputs)
     targets = task.targets(data.train.y)
     if network.head.needs_shares and (targets.min() < 0 or targets.max() > 1):
         targeted = f"network.cost={settings.network.cost}: targets from {targets.min():g} to {targets.max():g}"
         raise InputError(f"{targeted}; it needs targets from 0 to 1, see network.targets and data.scale_targets")
-    drawing = Drawing(config.initializer(settings), network, data.train.x[:EXAMPLES_DRAWN_WITH])
-    return Subject(data, task, network, drawing, config.engine(settings))
+    drawing = Drawing(objects.initializer(settings), network, data.train.x[:EXAMPLES_DRAWN_WITH])
+    return Subject(data, task, network, drawing, objects.engine(settings))
 
 
 def stuck_cost_of(subject: Subject, best_constant_cost: float) -> float:
@@ -215,7 +215,7 @@ def train(
             epochs=settings.sgd.epochs,
             checkpoints=settings.sgd.checkpoints,
             orders=[random_stream(settings.seed, stream, order) for order in np.unique(orders[members])],
-            schedule=config.schedule(settings),
+            schedule=objects.schedule(settings),
             on_epoch=on_epoch,
         )
         for members in stacks
@@ -229,7 +229,7 @@ def problem_of(settings: Settings, subject: Subject) -> Problem:
         network=subject.network,
         x=subject.data.train.x,
         targets=subject.task.targets(subject.data.train.y).astype(settings.dtype),
-        optimizer=config.optimizer(settings),
+        optimizer=objects.optimizer(settings),
         reduction=settings.sgd.reduction,
         dtype=np.dtype(settings.dtype),
     )
@@ -308,7 +308,7 @@ def stacks_of(settings: Settings, orders: Array) -> list[Array]:
     groups = [np.arange(len(orders))]
     if settings.sgd.orders is not None:
         groups = [np.flatnonzero(orders == order) for order in np.unique(orders)]
-    size = config.engine(settings).side_by_side
+    size = objects.engine(settings).side_by_side
     return [group[start : start + size] for group in groups for start in range(0, len(group), size)]
 
 

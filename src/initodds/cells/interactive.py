@@ -7,7 +7,7 @@ import numpy as np
 
 from initodds.cells import cell, config
 from initodds.cells.cell import Cell
-from initodds.cells.config import Settings
+from initodds.cells.settings import Settings
 from initodds.vocabulary import InputError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from initodds.cells import cell
-from initodds.cells.config import Settings
+from initodds.cells.settings import Settings
 from initodds.tracking import loading, reading, records, stored_settings
 from initodds.tracking.store import Store, search
 from initodds.verdicts.diagnosis import Diagnosis

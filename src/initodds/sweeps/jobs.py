@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from initodds.cells import cell, config
-from initodds.cells.config import Settings
+from initodds.cells import cell, config, objects
+from initodds.cells.settings import Settings
 from initodds.sweeps.progress import Monitor, Report
 from initodds.vocabulary import InputError, one_line
 
@@ -172,7 +172,7 @@ def asked_for(
 
     params = records.parameters(settings, choices)
     params |= {key: value for key, value in (swept or {}).items() if key not in params}
-    fingerprint = stored_settings(settings, config.dataset(settings).sha256).fingerprint
+    fingerprint = stored_settings(settings, objects.dataset(settings).sha256).fingerprint
     return Asked(name, fingerprint, params, settings.replicates)
 
 

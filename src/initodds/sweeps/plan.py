@@ -9,7 +9,7 @@ from typing import Any
 from hydra.errors import HydraException
 
 from initodds.cells import config
-from initodds.cells.config import Settings
+from initodds.cells.settings import Settings
 from initodds.sweeps.jobs import asked_for, cell_name, swept_keys
 from initodds.tracking import parts, reading
 from initodds.tracking.reading import Asked

@@ -17,7 +17,7 @@ from initodds.vocabulary import InputError
 
 if TYPE_CHECKING:
     from initodds.cells.cell import Observer
-    from initodds.cells.config import Settings
+    from initodds.cells.settings import Settings
 
 Array = np.ndarray
 

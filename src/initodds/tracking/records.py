@@ -19,7 +19,7 @@ from initodds.vocabulary import SCORES
 
 if TYPE_CHECKING:
     from initodds.cells.cell import Cell
-    from initodds.cells.config import Settings
+    from initodds.cells.settings import Settings
     from initodds.tracking.page import Common
     from initodds.verdicts.diagnosis import Diagnosis
 

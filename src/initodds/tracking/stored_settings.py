@@ -18,7 +18,7 @@ from initodds.tracking import identity
 from initodds.vocabulary import InputError, one_line
 
 if TYPE_CHECKING:
-    from initodds.cells.config import Settings
+    from initodds.cells.settings import Settings
 
 NAME = "settings.json"
 SCHEMA = 2
@@ -82,7 +82,7 @@ def validated(stored: StoredSettings, origin: str) -> "Settings":
     """
     from pydantic import ValidationError
 
-    from initodds.cells.config import Settings
+    from initodds.cells.settings import Settings
 
     plain = {**stored.settings, "tracking": {**stored.settings["tracking"], "uri": "none"}}
     try:
