@@ -181,8 +181,8 @@ recognised. *converged*: the accuracy is at or over the target, {target(frame)}.
 
 {extremes(of_cells, by)}
 
-{summary.text(of_cells, by, "github")}
-{widened(of_cells, by)}
+{summary.text(of_cells, by, "github", frame["sgd.orders"])}
+
 {(chr(10) * 2).join(pictures)}
 
 ## Is one {by[0]} better than another?
@@ -198,7 +198,7 @@ SGD steps by which half of the networks have reached the target, with 95 % inter
 ## Where this comes from
 
 Command: `{tags.get("command", "")}`. Seed {", ".join(map(str, frame["seed"].unique()))};
-{counted(rates.orders_of(frame).max() + 1, "data order")}; initodds {tags.get("version.initodds", "")}, NumPy
+initodds {tags.get("version.initodds", "")}, NumPy
 {tags.get("version.numpy", "")}, BLAS {tags.get("blas", "")}; MLflow run {run.info.run_id}. Tables in full:
 {", ".join(f"[{name}.csv]({name}.csv)" for name in tables)}. Each figure is there as SVG too.
 """
@@ -257,17 +257,6 @@ def spell(row: pd.Series) -> str:
     """A rate with its n and interval: `31 of 32, 97 % [84, 99]`."""
     share, low, high = (100 * row[key] for key in ("rate", "low", "high"))
     return f"{row['count']} of {row['n']}, {share:.0f} % [{low:.0f}, {high:.0f}]"
-
-
-def widened(of_cells: pd.DataFrame, by: list[str]) -> str:
-    """What is to say of cells in which the data orders differ."""
-    cells = of_cells[of_cells["dispersion"] > 1].groupby(by).ngroups
-    if not cells:
-        return ""
-    return (
-        f"\nIn {cells} of the cells, the replicates of one data order agree more than chance has it; their intervals"
-        " are widened for it.\n"
-    )
 
 
 def comparisons_text(compared: pd.DataFrame) -> str:
