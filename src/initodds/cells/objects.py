@@ -69,7 +69,8 @@ def optimizer(settings: Settings) -> Optimizer:
 
     A user's own that stands in the place of the option sgd is not given what it does not take, as a momentum of 0.
     """
-    given, named = settings.optimizer, _named("optimizer", settings.optimizer)
+    given = {key: value for key, value in settings.optimizer.items() if key != "usual_rate"}  # see conf/optimizer
+    named = _named("optimizer", given)
     if isclass(named) and issubclass(named, Optimizer):
         idle = {key for key, value in SGD_IDLE.items() if given.get(key) == value} - signature(named).parameters.keys()
         given = {key: value for key, value in given.items() if key not in idle}
@@ -173,7 +174,7 @@ def make(key: str, config: Target_) -> Any:
         if isinstance(cause, InputError):
             top = key.partition(".")[0]  # the message may name the whole key
             raise InputError(
-                str(cause) if str(cause).startswith((f"{top}.", f"{top}=")) else f"{key}.{cause}"
+                str(cause) if str(cause).startswith((f"{top}.", f"{top}=", f"{top}:")) else f"{key}.{cause}"
             ) from error
         raise InputError(f"{key}._target_={config['_target_']}: {one_line(cause or error)}") from error
 

@@ -53,6 +53,7 @@ NO_PART = frozenset(
         "data.target_accuracy",
         "data.outputs",
         "data.every_example",
+        "optimizer.usual_rate",
     }
 )
 """Settings that change no network and no outcome, by their keys."""

@@ -36,7 +36,8 @@ def load_replicates(
     trained under; the column replicates says how many its cell has. With `sweep`, every cell of the sweep is there
     under the names that the sweep asked for it with, and with as many replicates. A sweep that asks for the same
     networks twice, as `init=half,uniform` does, or `replicates=3,5`, so has them in several rows, with the same `cell`
-    and `replicate`: rates by what was swept are right, and rates over all of the sweep count them that often.
+    and `replicate`; the statistics count each once in each of their groups. Cells that differ in the outcome's rule, in
+    the checkpoints, or in the state of a user's own code (the column sources) are different ones.
 
     Raises InputError where there is no such store, experiment or sweep, or no finished cell in it. Warns of a sweep
     that is still running, of which the finished cells are returned.
