@@ -135,10 +135,10 @@ def counts_of(store: Store, cells: Sequence[TrackedCell]) -> pd.DataFrame:
         counts = dict.fromkeys(OUTCOMES, 0)
         for part in cell.parts:
             if part.is_whole:
-                found = {outcome: int(part.run.metrics[f"count/{outcome}"]) for outcome in OUTCOMES}
+                counts_of_part = {outcome: int(part.run.metrics[f"count/{outcome}"]) for outcome in OUTCOMES}
             else:
-                found = rows_of(read_replicates(store, part.run.id), part)["outcome"].value_counts().to_dict()
-            counts = {outcome: count + found.get(outcome, 0) for outcome, count in counts.items()}
+                counts_of_part = rows_of(read_replicates(store, part.run.id), part)["outcome"].value_counts().to_dict()
+            counts = {outcome: count + counts_of_part.get(outcome, 0) for outcome, count in counts.items()}
         rows.append({**cell.asked.params, **counts})
     return pd.DataFrame(rows)
 
