@@ -11,12 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from initodds.statistics import plane_figures
 from initodds.statistics.frames import Columns, groups, names, require_columns, require_outcome, require_own_columns
 from initodds.statistics.rates import interval
 from initodds.vocabulary import OUTCOMES, SCORES
 
 # Okabe and Ito's colours, told apart with any kind of colour vision, and by their lightness in print.
 COLOURS = dict(zip(OUTCOMES, ("#009E73", "#56B4E9", "#E69F00", "#D55E00", "#000000"), strict=True))
+
+map = plane_figures.plane_map
+"""Of a map of two settings; `panels(1, 6, 6)` has the Axes."""
 
 
 def panels(count: int, width: float, height: float, across: int | None = None) -> tuple[Figure, list[Axes]]:
