@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from initodds.cells import cell, config, objects
+from initodds.cells import cell, config
 from initodds.cells.settings import Settings
 from initodds.sweeps.progress import Monitor, Report
 from initodds.vocabulary import InputError, one_line
@@ -148,6 +148,8 @@ def track(store: "Store", settings: Settings, asked: "Asked", first: int, known:
     try:
         with run.ending():
             record = again.diagnosed(store, known, settings, heading, report)
+            if known and record is None:
+                print(f"initodds: {name}: is trained again, for what its diagnosis asks", file=sys.stderr)
             record = record or records.record_of(cell.run(settings, report, first), settings, heading)
             report.stage("tracking")
             writing.write(run, record)
@@ -165,6 +167,8 @@ def asked_for(
 
     choices: the option that was chosen of each config group.  name: see `cell_name`.  swept: values of swept keys,
         which are among its names though they be no settings of a network.
+
+    Raises InputError where the data cannot be had, or do not fit the network or the outcome's rule.
     """
     from initodds.tracking import records
     from initodds.tracking.reading import Asked
@@ -172,8 +176,8 @@ def asked_for(
 
     params = records.parameters(settings, choices)
     params |= {key: value for key, value in (swept or {}).items() if key not in params}
-    fingerprint = stored_settings(settings, objects.dataset(settings).sha256).fingerprint
-    return Asked(name, fingerprint, params, settings.replicates)
+    stored = stored_settings(settings, cell.subject_of(settings).data.sha256)
+    return Asked(name, stored.fingerprint, params | stored.states, settings.replicates)
 
 
 def cell_name(overrides: Sequence[str]) -> str:

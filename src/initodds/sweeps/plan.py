@@ -128,5 +128,5 @@ def _key(planned: Sequence[Planned]) -> str:
 
 def _swept_values(overrides: Sequence[str], swept: Sequence[str]) -> dict[str, str]:
     """The values of the swept keys in a cell, as they were given, but for those that say where it is tracked."""
-    given = dict(override.split("=", 1) for override in overrides if "=" in override)
-    return {key: given[key] for key in swept if key in given and not key.startswith(("tracking", "hydra"))}
+    values = dict(override.split("=", 1) for override in overrides if "=" in override)
+    return {key: values[key] for key in swept if key in values and not key.startswith(("tracking", "hydra"))}
