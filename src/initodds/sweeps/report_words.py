@@ -35,7 +35,7 @@ def extremes(of_cells: pd.DataFrame, by: list[str]) -> list[str]:
         return [f"Converged: {spell(converged.iloc[0])}."]
     if converged["rate"].max() == converged["rate"].min():
         smallest = spell(converged.loc[converged["n"].idxmin()])
-        if converged["n"].nunique() > 1:
+        if converged["n"].min() < converged["n"].max():
             smallest = f"{100 * converged['rate'].iloc[0]:.0f} %; in that of the fewest networks, {smallest}"
         return [f"Converged, in each of {len(converged)} cells alike: {smallest}."]
     return [
