@@ -147,7 +147,7 @@ def test_a_cells_page_says_why_and_shows_its_curves(browser: WebDriver, address:
     browser.get(f"{address}/{run.info.run_id}?workflowType=machine_learning")
     text = seen(browser, lambda window: "Description" in text_of(window) and text_of(window))
     assert "4 stuck of 4 networks 784-30-10 on mnist_5k" in text
-    assert "All 30 hidden units answer 1.000 to nearly every image" in text
+    assert "All 30 hidden units answer 1.000 to nearly every example" in text
     keep_picture(browser, "cell")
     browser.get(f"{address}/{run.info.run_id}/artifacts/curves.png?workflowType=machine_learning")
     picture = "img[src^='blob:'], img[src*='curves.png']"

@@ -31,6 +31,12 @@ SAME = [
     ("init=uniform", "init.low=-0.5", "init.high=0.5"),
     ("sgd.learning_rate=3",),
     ("data.target_accuracy=0.9", "outcome.target=0.85"),
+    ("init=centred",),
+    ("init=centred", "init.centre=0", "init.half_width=0.5"),
+    ("schedule.every=5", "schedule.factor=0.5"),
+    ("network.negative_slope=0.2",),
+    ("network.activation=[logistic]",),
+    ("network.activation={_target_: initodds.networks.activations.Logistic}",),
 ]
 
 OTHER = [
@@ -46,6 +52,11 @@ OTHER = [
     ("data.invert=true",),
     ("network.hidden=[6,6]",),
     ("network.activation=tanh",),
+    ("network.activation=leaky_relu",),
+    ("network.activation=leaky_relu", "network.negative_slope=0.2"),
+    ("init=centred", "init.half_width=0.4"),
+    ("schedule.name=step",),
+    ("schedule.name=step", "schedule.factor=0.5"),
     ("network.cost=cross_entropy",),
     ("engine=matrix",),
 ]
@@ -60,6 +71,11 @@ def test_what_changes_a_result_makes_another_cell():
     marks = [mark(), mark(data="other data"), *(mark(*overrides) for overrides in OTHER)]
     for (_, first), (at, second) in itertools.combinations(enumerate(marks), 2):
         assert first != second, OTHER[at - 2]
+
+
+def test_a_slope_is_the_same_however_it_is_given():
+    given = "network.activation={_target_: initodds.networks.activations.LeakyRelu, negative_slope: 0.2}"
+    assert mark(given) == mark("network.activation=leaky_relu", "network.negative_slope=0.2")
 
 
 def test_what_acts_through_another_setting_is_that_one():
@@ -77,7 +93,7 @@ def test_a_module_that_moves_changes_nothing():
         for name in ("initodds.initializers.Uniform", "initodds.initializers.plain.Uniform")
     )
     assert here == moved
-    assert here != of(init={"_target_": "initodds.initializers.Centred", **draw})
+    assert here != of(init={"_target_": "initodds.initializers.Other", **draw})
 
 
 def test_whole_numbers_are_one_value_however_written_and_true_is_none_of_them():

@@ -9,6 +9,7 @@ import scipy  # loads its parts as they are first used, and its statistics take 
 from initodds.statistics.frames import (
     Columns,
     groups,
+    groups_of_networks,
     names,
     require_columns,
     require_outcomes,
@@ -75,7 +76,7 @@ def rates(frame: pd.DataFrame, by: Columns, method: str = "wilson") -> pd.DataFr
     require_columns(frame, RESULT, by=by)
     require_outcomes(frame)
     rows = []
-    for values, group in groups(frame, by):
+    for values, group in groups_of_networks(frame, by):
         counts = group["outcome"].value_counts()
         rows.append({**values, **{outcome: int(counts.get(outcome, 0)) for outcome in OUTCOMES}})
     return of_counts(pd.DataFrame(rows), by, method)

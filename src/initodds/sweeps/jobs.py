@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from initodds.cells import cell, config, objects
+from initodds.cells import cell, config
 from initodds.cells.settings import Settings
 from initodds.sweeps.progress import Monitor, Report
 from initodds.vocabulary import InputError, one_line
@@ -175,6 +175,8 @@ def _track_portion(
             heading = records.Heading(name, current(), tags, asked.params)
             record = again.diagnosed(store, known, settings, heading, report)
             if record is None:
+                if known:
+                    print(f"initodds: {name}: is trained again, for what its diagnosis asks", file=sys.stderr)
                 tags["engine"] = subject.engine.__name__.lower()
                 _, stop = next(cell.portions(settings, subject, first))
                 record = records.record_of(cell.run(settings, report, first, stop, subject), settings, heading)
@@ -195,6 +197,8 @@ def asked_for(
 
     choices: the option that was chosen of each config group.  name: see `cell_name`.  swept: values of swept keys,
         which are among its names though they be no settings of a network.
+
+    Raises InputError where the data cannot be had, or do not fit the network or the outcome's rule.
     """
     from initodds.tracking import records
     from initodds.tracking.reading import Asked
@@ -202,8 +206,8 @@ def asked_for(
 
     params = records.parameters(settings, choices)
     params |= {key: value for key, value in (swept or {}).items() if key not in params}
-    fingerprint = stored_settings(settings, objects.dataset(settings).sha256).fingerprint
-    return Asked(name, fingerprint, params, settings.replicates)
+    stored = stored_settings(settings, cell.subject_of(settings).data.sha256)
+    return Asked(name, stored.fingerprint, params | stored.states, settings.replicates)
 
 
 def cell_name(overrides: Sequence[str]) -> str:

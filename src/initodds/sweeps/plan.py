@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,23 +36,32 @@ class Planned:
 
 
 def read(cells: Iterable[list[str]], compose: Callable[[list[str]], Any]) -> list[Planned]:
-    """The cells with these overrides, each composed and checked, its data included.
+    """The cells with these overrides, each composed and checked, its data included; of those that are asked for twice
+    under the same names, as by 3,3.0, one.
 
     `compose` makes the config of a cell, Hydra's own part of it included.
     """
     every = list(cells)
     swept = swept_keys(every)
-    planned = []
-    for place, overrides in enumerate(every):
+    planned: dict[Hashable, Planned] = {}
+    for overrides in every:
         name = cell_name(overrides)
         try:
             composed = compose(overrides)
             settings = config.read(composed)
             asked = asked_for(settings, dict(composed.hydra.runtime.choices), name, _swept_values(overrides, swept))
-            planned.append(Planned(place, overrides, asked, settings))
+            new = Planned(len(planned), overrides, asked, settings)
         except (HydraException, InputError) as error:
-            planned.append(Planned(place, overrides, Asked(name, "", {}, 0, one_line(error)), error=error))
-    return planned
+            new = Planned(len(planned), overrides, Asked(name, "", {}, 0, one_line(error)), error=error)
+        planned.setdefault(_under_its_names(new), new)
+    return list(planned.values())
+
+
+def _under_its_names(cell: Planned) -> Hashable:
+    """What two cells have in common that are the same networks under the same names, and as many."""
+    return (
+        (cell.fingerprint, cell.asked.replicates, *cell.asked.params.items()) if cell.fingerprint else cell.asked.name
+    )
 
 
 def sweep_run(store: Store, planned: Sequence[Planned], name: str, rerun: bool) -> Run:
@@ -119,5 +128,5 @@ def _key(planned: Sequence[Planned]) -> str:
 
 def _swept_values(overrides: Sequence[str], swept: Sequence[str]) -> dict[str, str]:
     """The values of the swept keys in a cell, as they were given, but for those that say where it is tracked."""
-    given = dict(override.split("=", 1) for override in overrides if "=" in override)
-    return {key: given[key] for key in swept if key in given and not key.startswith(("tracking", "hydra"))}
+    values = dict(override.split("=", 1) for override in overrides if "=" in override)
+    return {key: values[key] for key in swept if key in values and not key.startswith(("tracking", "hydra"))}

@@ -12,7 +12,8 @@ Two cells with one fingerprint have the same networks, however they were asked f
   `NEUTRAL`, which are as good as not there.
 
 3 and 3.0 are one value; true and 1 are not. The names of config options are no part of it: `init=half` and
-`init=uniform` at the same ends are the same networks.
+`init=uniform` at the same ends are the same networks. Nor is how a thing was said, where it can be said in several ways
+(`EQUIVALENT`), nor a setting that acts only beside another, where that one is not there (`IDLE`).
 
 **To add a setting**, give it a row in `NEUTRAL` with the value at which everything is as it was before there was such a
 setting: the cells that are tracked already then keep their fingerprints. `VERSION` is raised only where the rules
@@ -21,10 +22,12 @@ themselves change; what is tracked is then identified anew, from the settings.js
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from initodds.networks.activations import ACTIVATIONS
 from initodds.vocabulary import InputError, one_line
 
 PACKAGE = __name__.partition(".")[0]
@@ -45,10 +48,12 @@ NO_PART = frozenset(
         "data.load.root",
         "data.path",
         "data.load.path",
-        # What acts through a setting of another section alone, which interpolates it.
+        # What acts through another setting alone.
+        "network.negative_slope",
         "data.target_accuracy",
         "data.outputs",
         "data.every_example",
+        "optimizer.usual_rate",
     }
 )
 """Settings that change no network and no outcome, by their keys."""
@@ -60,7 +65,7 @@ NEUTRAL: dict[str, Any] = {
     "data.scale_targets": "raw",
     "data.autoencode": False,
     "network.bias": True,
-    "network.negative_slope": 0.01,
+    "LeakyRelu.negative_slope": 0.01,
     "network.output": "logistic",
     "network.targets": [0, 1],
     "optimizer": {"_target_": f"{PACKAGE}.engines.optimizers.SGD"},
@@ -77,6 +82,22 @@ NEUTRAL: dict[str, Any] = {
 }
 """The value of a setting at which it is as good as not there, by its key; of what a class or function of the package is
 called with, by that one's name and the argument's."""
+
+
+IDLE: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+    "schedule.every": lambda schedule: schedule.get("name") != "step",
+    "schedule.factor": lambda schedule: schedule.get("name") != "step",
+}
+"""When a setting does nothing, by its key: a function of the section that it stands in."""
+
+EQUIVALENT: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    "Centred": lambda drawn: {
+        "_target_": f"{PACKAGE}.initializers.Uniform",
+        "low": drawn["centre"] - drawn["half_width"],
+        "high": drawn["centre"] + drawn["half_width"],
+    }
+}
+"""What comes to the same as a class or function of the package with its arguments, by that one's name."""
 
 
 def fingerprint(settings: Mapping[str, Any], data_sha256: str, sources: Mapping[str, str]) -> str:
@@ -113,10 +134,12 @@ def sources_of(settings: Mapping[str, Any]) -> dict[str, str]:
 def _section(section: Mapping[str, Any], path: str, sources: Mapping[str, str]) -> dict[str, Any]:
     """What identifies a section of the settings, or a part with a `_target_`, at this path of theirs."""
     target = section.get("_target_")
+    if target is not None and is_ours(target) and _bare(target) in EQUIVALENT:
+        return _section(EQUIVALENT[_bare(target)](section), path, sources)
     named: dict[str, Any] = {}
     owner = path
     if target is not None and is_ours(target):
-        owner = str(target).rpartition(".")[2]
+        owner = _bare(target)
         named = {"_target_": owner}
     elif target is not None:
         named = {"_target_": target, "_source_": sources.get(target)}
@@ -124,10 +147,28 @@ def _section(section: Mapping[str, Any], path: str, sources: Mapping[str, str]) 
         place = f"{path}.{key}" if path else key
         if key == "_target_" or place in NO_PART:
             continue
-        kept = _normal(value, place, sources)
+        if place in IDLE and IDLE[place](section):
+            continue
+        kept = _normal(_activations(section) if place == "network.activation" else value, place, sources)
         if "_source_" in named or not _is_neutral(f"{owner}.{key}" if owner else key, kept, target is None):
             named[key] = kept
     return named
+
+
+def _activations(network: Mapping[str, Any]) -> list[Any]:
+    """The activation of each hidden layer. A known one is a part with a `_target_`, with the values for its fields that
+    the section network has."""
+    named = network["activation"]
+    each = named if isinstance(named, list | tuple) else [named] * len(network.get("hidden", [None]))
+    return [_as_part(entry, network) if isinstance(entry, str) and entry in ACTIVATIONS else entry for entry in each]
+
+
+def _as_part(name: str, network: Mapping[str, Any]) -> dict[str, Any]:
+    """The part with a `_target_` that makes the activation of this name."""
+    kind: Any = ACTIVATIONS[name]
+    values = {field.name: network.get(field.name) for field in fields(kind)} if is_dataclass(kind) else {}
+    target = f"{PACKAGE}.networks.activations.{kind.__name__}"
+    return {"_target_": target, **{key: value for key, value in values.items() if value is not None}}
 
 
 def _is_neutral(key: str, value: Any, in_section: bool) -> bool:
@@ -146,6 +187,11 @@ def _normal(value: Any, path: str, sources: Mapping[str, str]) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def _bare(target: Any) -> str:
+    """The name of a class or function without its module."""
+    return str(target).rpartition(".")[2]
 
 
 def is_ours(target: Any) -> bool:
@@ -171,13 +217,13 @@ def _source_sha256(target: str) -> str:
     from hydra.utils import get_object
 
     try:
-        found = get_object(target)
+        source = get_object(target)
     except Exception as error:  # whatever the import of a user's module raises
         raise InputError(f"_target_={target}: cannot be found ({one_line(error)[:200]})") from error
     try:
-        file = inspect.getsourcefile(found) or inspect.getfile(found)
+        file = inspect.getsourcefile(source) or inspect.getfile(source)
     except TypeError:  # an object of no class that inspect knows: its module's file
-        module = inspect.getmodule(found)
+        module = inspect.getmodule(source)
         file = getattr(module, "__file__", None) or ""
     content = Path(file).read_bytes() if file and Path(file).is_file() else b""
     return hashlib.sha256(content).hexdigest()

@@ -131,9 +131,15 @@ def parameters(settings: "Settings", choices: Mapping[str, str]) -> dict[str, st
 
     `choices` has the option that was chosen of each config group; where a class or function of a user's own stands in
     its place, its name does here too, as in `init: my_module.MyInit`, and an activation or output of a user's own is
-    one text, `my_module.Softsign(width=2)`. Paths, the diagnosis and the tracking are left out.
+    one text, `my_module.Softsign(width=2)`. Left out are paths, the diagnosis, the tracking,
+    and what acts through another setting.
     """
-    left_out: Any = {"tracking": True, "diagnosis": True, "data": {"load", "root", "path"}}
+    left_out: Any = {
+        "tracking": True,
+        "diagnosis": True,
+        "data": {"load", "root", "path"},
+        "optimizer": {"usual_rate"},
+    }
     plain = settings.model_dump(exclude=left_out)
     parts = {**plain, "data": settings.data.load}
     targets = {name: str(parts[name].get("_target_", PACKAGE)) for name in GROUPS}
