@@ -11,12 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from initodds.statistics.colours import COLOURS, LOWEST_SHOWN, highest_shown
 from initodds.statistics.frames import Columns, groups, names, require_columns, require_outcome, require_own_columns
 from initodds.statistics.rates import interval
 from initodds.vocabulary import OUTCOMES, SCORES
-
-# Okabe and Ito's colours, told apart with any kind of colour vision, and by their lightness in print.
-COLOURS = dict(zip(OUTCOMES, ("#009E73", "#56B4E9", "#E69F00", "#D55E00", "#000000"), strict=True))
 
 
 def panels(count: int, width: float, height: float, across: int | None = None) -> tuple[Figure, list[Axes]]:
@@ -67,10 +65,6 @@ def curves(frame: pd.DataFrame, metric: str, ax: Axes) -> Axes:
     return ax
 
 
-LOWEST_SHOWN = {"accuracy": 0.0, "r_squared": -0.2}
-"""Where the axis of a score begins: an R^2 far under 0 would leave no room for the others."""
-
-
 def outcome_curves(frame: pd.DataFrame, title: str, apart: Columns = ()) -> Figure:
     """Score and cost of all replicates over the steps, coloured by outcome; `frame` as for `curves`, with both.
 
@@ -108,8 +102,8 @@ def _highest_shown(frame: pd.DataFrame, ax: Axes) -> float | None:
     if finite.empty:
         ax.annotate("no cost is finite", (0.5, 0.5), xycoords="axes fraction", ha="center", color="0.4")
         return None
-    ends = finite.sort_values("step").groupby("replicate")["cost"].agg(["first", "last"])
-    usual = finite.loc[finite["cost"] <= 10 * ends.median().max(), "cost"].max()
+    ends = finite.sort_values("step").groupby("replicate")["cost"].agg(["first", "last"]).median()
+    usual = finite.loc[finite["cost"] <= highest_shown(ends["first"], ends["last"]), "cost"].max()
     leaving = finite.loc[finite["cost"] > usual, "replicate"].nunique()
     if leaving:
         note = f"{leaving} beyond, up to {finite['cost'].max():.2g}"
