@@ -77,7 +77,7 @@ def test_xor_from_next_to_nothing_stays_on_its_plateau(reports: ModuleType, monk
     made = trained(reports, monkeypatch, 3, replicates=8, sgd__epochs=3000)
     assert set(made.judgement.outcome) == {"stuck"}
     assert made.diagnosis is not None
-    assert set(made.diagnosis.cause) == {"constant_prediction"}
+    assert set(made.diagnosis.cause) == {"small_weights"}
     assert made.history.cost[-1] == pytest.approx(made.best_constant_cost, rel=1e-3)
 
 
@@ -103,7 +103,7 @@ def test_outputs_that_die(reports: ModuleType, monkeypatch: pytest.MonkeyPatch):
 def test_networks_that_are_born_dead(units: int, depth: int, reports: ModuleType, monkeypatch: pytest.MonkeyPatch):
     made = trained(reports, monkeypatch, 11, network__hidden=str([units] * depth).replace(" ", ""), replicates=200)
     assert made.diagnosis is not None
-    dead = int((made.diagnosis.cause == "hidden_saturated").sum())
+    dead = int((made.diagnosis.cause == "hidden_dead").sum())
     require_overlap(reports, 11, f"network.hidden=[{units}] * {depth}", "dead before the first step", dead, 200)
 
 

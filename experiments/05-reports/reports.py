@@ -110,7 +110,10 @@ VARIED: dict[int, list[str]] = {
 BY_CAUSE = (10, 11)
 """Reports in which networks are counted by what is wrong with them, and not by their outcome alone."""
 
-DEAD = ("hidden_saturated", "constant_prediction")
+BORN_FLAT = ("hidden_dead", "hidden_saturated")
+"""Causes of a network of which a whole layer answers nothing; the second is what version 0.1.0 calls the first."""
+
+DEAD = (*BORN_FLAT, "constant_prediction")
 """Causes of a network that answers all examples alike."""
 
 HITS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
@@ -120,7 +123,7 @@ HITS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "all four outputs dead": lambda frame: frame["outcome"] == "stuck",
     "R^2 over 0.9": lambda frame: frame["score"] > 0.9,
     "stuck": lambda frame: frame["outcome"] == "stuck",
-    "dead before the first step": lambda frame: frame["cause"] == "hidden_saturated",
+    "dead before the first step": lambda frame: frame["cause"].isin(BORN_FLAT),
 }
 """Whether each network is what a report counts."""
 

@@ -9,14 +9,24 @@ OUTCOMES = ("converged", "unfinished", "partial", "stuck", "diverged")
 CAUSES = (
     "exploded",
     "symmetric",
+    "step_too_large",
+    "hidden_dead",
     "hidden_saturated",
+    "targets_out_of_range",
+    "outputs_dead",
     "outputs_saturated",
+    "vanishing_gradient",
+    "small_weights",
+    "too_few_steps",
+    "straight_line",
+    "units_dead",
     "constant_prediction",
     "dead_classes",
-    "too_few_steps",
+    "unsteady",
+    "dead_examples",
     "none",
 )
-"""Every cause, in the order in which they are asked for: see `initodds.verdicts.diagnosis.causes_of`."""
+"""Every cause, in the order in which they are asked for: see `initodds.verdicts.causes`."""
 
 POINTS = ("flat", "saddle", "minimum", "not_stationary")
 """Every kind of point: see `initodds.verdicts.diagnosis.points_of`. "" stands for one that was not looked at."""

@@ -32,6 +32,12 @@ def test_every_option_of_every_group_is_accepted():
             settings_of(f"{group}={option}")
 
 
+@pytest.mark.parametrize(("option", "rate"), [("sgd", 3.0), ("adam", 0.001), ("adamw", 0.001), ("rmsprop", 0.001)])
+def test_the_rate_is_the_optimizers_usual_one_unless_it_is_set(option: str, rate: float):
+    assert settings_of(f"optimizer={option}").sgd.learning_rate == rate
+    assert settings_of(f"optimizer={option}", "sgd.learning_rate=0.5").sgd.learning_rate == 0.5
+
+
 @pytest.mark.parametrize(
     ("overrides", "key"),
     [
@@ -53,6 +59,7 @@ def test_every_option_of_every_group_is_accepted():
         (["engine._target_=nowhere.Engine"], "engine._target_=nowhere.Engine"),
         (["network.hidden=[30,0]"], "network.hidden.1=0"),
         (["network.hidden=30"], "network.hidden=30"),
+        (["network.activation=3"], "network.activation=3: input should be a valid string"),
         (["network.activation=sine"], "network.activation=sine: one of logistic"),
         (["network.activation=[relu,tanh]"], "network.activation=[relu, tanh]: one for all, or one for each of the 1"),
         (["network.activation=[relu,sine]", "network.hidden=[5,5]"], "network.activation=sine: one of logistic"),

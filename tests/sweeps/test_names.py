@@ -77,6 +77,16 @@ def test_two_options_that_come_to_the_same_are_two_rows_of_the_same_networks(ini
     everything = analysis.load_replicates()
     assert everything["init"].tolist() == ["half"] * 3 + ["unit"] * 3
 
+    assert analysis.rates(of_sweep, [])["n"].unique().tolist() == [6]
+    pairs = analysis.compare(of_sweep, "init")[["a", "b"]].to_numpy().tolist()
+    assert pairs == [["half", "unit"], ["unit", "uniform"]]
+
+
+def test_a_value_written_twice_is_one_cell(initodds: Said):
+    table, _ = initodds("-m", *SMALL, "replicates=2", "sgd.learning_rate=3,3.0,1")
+    assert [row[0] for row in rows(table)] == ["3.0", "1.0"]
+    assert len(analysis.load_replicates(sweep="latest")) == 4
+
 
 def test_numbers_of_replicates_are_rows_that_share_networks(initodds: Said):
     table, _ = initodds("-m", *SMALL, "replicates=3,5")

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from initodds import analysis
-from initodds.tracking import loading
+from initodds.tracking import loading, writers
 from initodds.tracking import store as store_module
 from initodds.vocabulary import InputError
 from tests.processes import command, launch
@@ -205,7 +205,7 @@ def test_a_run_whose_process_is_gone_is_marked_at_the_next_start(tmp_path: Path,
     assert states == {"mine": "RUNNING", "dead": "KILLED", "elsewhere": "RUNNING"}
 
 
-store_module_writer = store_module.writer()
+store_module_writer = writers.writer()
 
 
 def test_several_sweeps_at_once_on_a_database_that_does_not_exist(tmp_path: Path):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from initodds.cells import cell
-from initodds.tracking import reading, records, writing
+from initodds.tracking import reading, records, writers, writing
 from initodds.tracking import store as store_module
 from initodds.vocabulary import OUTCOMES, InputError
 from tests.conftest import record_of, settings_of
@@ -25,7 +25,7 @@ def test_what_is_read_back_is_what_was_trained(store: store_module.Store):
     settings = settings_of("data=digits", "init=symmetric", "network.hidden=[6,5]", "replicates=5", "sgd.epochs=3")
     trained = cell.run(settings)
     with store_module.open_run(store, "sweep", "sweep", None, {}) as sweep:
-        tags = {**store_module.environment(), "job": "0", "sweep": sweep.id}
+        tags = {**writers.environment(), "job": "0", "sweep": sweep.id}
         with store_module.open_run(store, "cell", "cell", sweep.id, tags) as run:
             writing.write(run, record_of(trained, settings, CHOICES))
     replicates = reading.children(store, run.id, "replicate")
@@ -52,7 +52,7 @@ def test_what_is_read_back_is_what_was_trained(store: store_module.Store):
     assert whole.data.tags["version.numpy"] == np.__version__
     assert whole.data.tags["blas"]
     assert [artifact.path for artifact in store.client.list_artifacts(run.id)] == [
-        "curves.png",
+        "curves.svg",
         "history.npz",
         "replicates.parquet",
         "settings.json",

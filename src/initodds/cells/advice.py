@@ -1,5 +1,7 @@
 """What to say of input that Hydra or the schema does not take: one line, and what may have been meant."""
 
+import itertools
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -18,6 +20,9 @@ EXTRAS = {
     "hydra/launcher/submitit_local": "cluster",
 }
 """Options that are another package's, with the extra of this one that brings it."""
+
+_TYPE = re.compile(r"str|int|float|bool|(list|dict)\[.*\]")
+"""What pydantic calls a type."""
 
 
 def of_composing(error: HydraException) -> str:
@@ -45,7 +50,7 @@ def of_value(error: OmegaConfBaseException) -> str:
 def of_checking(error: ValidationError, config: Mapping[str, Any]) -> str:
     """What to say of the first value of a config that the schema does not accept."""
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    key = _key(first)
     if first["type"] == "missing":
         return f"{key}: is needed, and has been taken out"
     if first["type"] == "extra_forbidden":
@@ -56,7 +61,13 @@ def of_checking(error: ValidationError, config: Mapping[str, Any]) -> str:
         return f"{key}={first['input']}: has keys of its own, which are set as {key}.KEY=VALUE"
     if first["type"] == "int_type":
         return f"{key}={first['input']}: a whole number, in digits"
-    return f"{key}={first['input']}: {first['msg'].lower()}"
+    reasons = dict.fromkeys(one["msg"].lower() for one in error.errors() if _key(one) == key)
+    return f"{key}={first['input']}: {' or '.join(reasons)}"
+
+
+def _key(error: Mapping[str, Any]) -> str:
+    """The dotted key that an error of the schema is at: below it stands the type that was tried, of several."""
+    return ".".join(itertools.takewhile(lambda part: not _TYPE.fullmatch(part), map(str, error["loc"])))
 
 
 def of_key(key: str, section: Mapping[str, Any]) -> str:

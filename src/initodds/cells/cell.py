@@ -250,7 +250,9 @@ def diagnose(
     on_step: called often, with what is being done in a few words.
     """
     from initodds.verdicts import diagnosis  # late: SciPy's parts that it needs take long to import
+    from initodds.verdicts.symptoms import Step
 
+    scale = float(settings.sgd.batch_size) if settings.sgd.reduction == "sum" else 1.0
     return diagnosis.diagnose(
         subject.network,
         subject.task,
@@ -262,6 +264,7 @@ def diagnose(
         curved=curved,
         dtype=np.dtype(settings.dtype),
         dead_recall=settings.outcome.dead_recall,
+        step=Step(objects.optimizer(settings), scale, steps_of(settings, subject)),
         on_step=on_step,
     )
 
@@ -281,16 +284,20 @@ def escape_of(settings: Settings, subject: Subject, cell: Cell, members: Array, 
     return escapes([cell.history.layers[member] for member in members], cell.judgement.outcome[members], retrain)
 
 
+def steps_of(settings: Settings, subject: Subject) -> int:
+    """How many steps a replicate is trained for."""
+    return -(-len(subject.data.train) // settings.sgd.batch_size) * settings.sgd.epochs
+
+
 def slowness(settings: Settings, subject: Subject) -> str:
     """What to say of an engine that trains the replicates one after another: how long that will take, from a few steps
     of one network."""
-    examples = len(subject.data.train)
     rows = np.arange(settings.sgd.batch_size)[None]
     trial = subject.engine(problem_of(settings, subject), [subject.drawing.replicate(settings.seed, 0)])
     start = time.perf_counter()
     trial.steps(np.repeat(rows, STEPS_TIMED, axis=0))
     seconds = (time.perf_counter() - start) / STEPS_TIMED
-    steps = -(-examples // settings.sgd.batch_size) * settings.sgd.epochs * settings.replicates
+    steps = steps_of(settings, subject) * settings.replicates
     return (
         f"engine {subject.engine.__name__} trains the {settings.replicates} replicates one after another, which will"
         f" take about {seconds * steps:.0f} s; engine=stacked trains them side by side"

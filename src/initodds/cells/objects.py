@@ -38,30 +38,30 @@ SGD_IDLE = {field.name: field.default for field in fields(SGD)}
 
 def network(settings: Settings, features: int, outputs: int) -> Network:
     """The network of so many features and outputs. Raises InputError for what is unknown or does not fit."""
-    given = settings.network
-    if isinstance(given.activation, list):
-        activation: Any = tuple(_activation(name, given) for name in given.activation)
-    elif isinstance(given.activation, str):
-        activation = _activation(given.activation, given)
+    section = settings.network
+    if isinstance(section.activation, list):
+        activation: Any = tuple(_activation(name, section) for name in section.activation)
+    elif isinstance(section.activation, str):
+        activation = _activation(section.activation, section)
     else:
-        activation = _kind(Activation, "network.activation", given.activation)
-    output = given.output if isinstance(given.output, str) else _kind(Output, "network.output", given.output)
-    return Network((features, *given.hidden, outputs), activation, output, given.cost, given.bias)
+        activation = _kind(Activation, "network.activation", section.activation)
+    output = section.output if isinstance(section.output, str) else _kind(Output, "network.output", section.output)
+    return Network((features, *section.hidden, outputs), activation, output, section.cost, section.bias)
 
 
-def _activation(name: str, given: NetworkSettings) -> Activation:
+def _activation(name: str, section: NetworkSettings) -> Activation:
     """The activation of this name, with the values that the settings have for its fields."""
     kind = type(activation_of(name))
     names: list[str] = [field.name for field in fields(kind)] if is_dataclass(kind) else []
-    return kind(**{name: getattr(given, name) for name in names})
+    return kind(**{name: getattr(section, name) for name in names})
 
 
 def _kind(kind: type[Kind], key: str, target: Target_) -> Kind:
     """What a user's own `_target_` makes, which has to be of this kind."""
-    made = make(key, target)
-    if not isinstance(made, kind):
+    entry = make(key, target)
+    if not isinstance(entry, kind):
         raise InputError(f"{key}._target_={target['_target_']}: gives no {kind.__module__}.{kind.__name__}")
-    return made
+    return entry
 
 
 def optimizer(settings: Settings) -> Optimizer:
@@ -69,11 +69,14 @@ def optimizer(settings: Settings) -> Optimizer:
 
     A user's own that stands in the place of the option sgd is not given what it does not take, as a momentum of 0.
     """
-    given, named = settings.optimizer, _named("optimizer", settings.optimizer)
+    arguments = {key: value for key, value in settings.optimizer.items() if key != "usual_rate"}  # see conf/optimizer
+    named = _named("optimizer", arguments)
     if isclass(named) and issubclass(named, Optimizer):
-        idle = {key for key, value in SGD_IDLE.items() if given.get(key) == value} - signature(named).parameters.keys()
-        given = {key: value for key, value in given.items() if key not in idle}
-    return _kind(Optimizer, "optimizer", {**given, "learning_rate": settings.sgd.learning_rate})
+        idle = {key for key, value in SGD_IDLE.items() if arguments.get(key) == value} - signature(
+            named
+        ).parameters.keys()
+        arguments = {key: value for key, value in arguments.items() if key not in idle}
+    return _kind(Optimizer, "optimizer", {**arguments, "learning_rate": settings.sgd.learning_rate})
 
 
 def schedule(settings: Settings) -> Schedule:
@@ -84,8 +87,8 @@ def schedule(settings: Settings) -> Schedule:
 def initializer(settings: Settings) -> Initializer:
     """The initializer that `init` names, with its own rules for biases and for single layers. Raises InputError where
     it cannot be made. What it draws is checked each time, so that it may raise InputError then too."""
-    made = make("init", expanded("init", settings.init))
-    return drawing.Checked(made, str(settings.init.get("_target_")), np.dtype(settings.dtype))
+    rule = make("init", expanded("init", settings.init))
+    return drawing.Checked(rule, str(settings.init.get("_target_")), np.dtype(settings.dtype))
 
 
 def expanded(key: str, value: Any) -> Target_:
@@ -119,12 +122,12 @@ def init_option(key: str, name: Any) -> Target_:
 
 def engine(settings: Settings) -> type[Engine]:
     """The engine class that `engine._target_` names. Raises InputError where there is none of that name."""
-    made: Any = _named("engine", settings.engine)
+    kind: Any = _named("engine", settings.engine)
     methods = [name for name, member in vars(Engine).items() if isfunction(member) and not name.startswith("_")]
-    if not isclass(made) or made is Engine or not all(hasattr(made, name) for name in methods):
+    if not isclass(kind) or kind is Engine or not all(hasattr(kind, name) for name in methods):
         accepted = f"a class with {', '.join(methods)}, as initodds.engines says"
         raise InputError(f"engine._target_={settings.engine['_target_']}: {accepted}")
-    return cast(type[Engine], made)
+    return cast(type[Engine], kind)
 
 
 def dataset(settings: Settings) -> Dataset:
@@ -173,7 +176,7 @@ def make(key: str, config: Target_) -> Any:
         if isinstance(cause, InputError):
             top = key.partition(".")[0]  # the message may name the whole key
             raise InputError(
-                str(cause) if str(cause).startswith((f"{top}.", f"{top}=")) else f"{key}.{cause}"
+                str(cause) if str(cause).startswith((f"{top}.", f"{top}=", f"{top}:")) else f"{key}.{cause}"
             ) from error
         raise InputError(f"{key}._target_={config['_target_']}: {one_line(cause or error)}") from error
 
@@ -193,10 +196,10 @@ def _resolved(name: str) -> Any:
     """What a dotted name means. Raises what the import of one of its modules raises: `pkgutil.resolve_name` would take
     a module that cannot be imported for an attribute that is not there."""
     first, *names = name.split(".")
-    found, path = import_module(first), first
+    named, path = import_module(first), first
     for part in names:
         path = f"{path}.{part}"
-        if not hasattr(found, part) and hasattr(found, "__path__") and find_spec(path):
+        if not hasattr(named, part) and hasattr(named, "__path__") and find_spec(path):
             import_module(path)
-        found = getattr(found, part)
-    return found
+        named = getattr(named, part)
+    return named

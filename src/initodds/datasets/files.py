@@ -43,13 +43,13 @@ def open_table(path: Path) -> TableFile:
     try:
         if path.stat().st_size == 0:
             raise InputError(f"data.path={path}: the file is empty")
-        opened = openers[path.suffix.lower()](path)
+        table = openers[path.suffix.lower()](path)
     except (OSError, pa.ArrowException, ValueError, zipfile.BadZipFile) as error:
         raise error if isinstance(error, InputError) else _unreadable(path, error) from error
-    for name in opened.names:
-        if opened.names.count(name) > 1:
+    for name in table.names:
+        if table.names.count(name) > 1:
             raise InputError(f"data.path={path}: two columns are named {name!r}")
-    return opened
+    return table
 
 
 def _open_text(path: Path) -> TableFile:

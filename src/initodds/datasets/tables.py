@@ -240,16 +240,16 @@ def _texts(name: str, column: pa.ChunkedArray, path: Path) -> tuple[Array, list[
     encoded = column.cast(kind).dictionary_encode().combine_chunks()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.chunk(0)
-    found = np.array([str(text) for text in encoded.dictionary.to_pylist()], dtype=object)
-    order = np.argsort(found, kind="stable")
+    texts = np.array([str(text) for text in encoded.dictionary.to_pylist()], dtype=object)
+    order = np.argsort(texts, kind="stable")
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
     places = rank[encoded.indices.to_numpy()]
-    blank = [place for place, text in enumerate(found[order]) if not text.strip()]
+    blank = [place for place, text in enumerate(texts[order]) if not text.strip()]
     if blank:
         row = int(np.argmax(np.isin(places, blank)))
         raise InputError(f"data.path={path}: row {row + 1}, column {name!r}: the value is missing")
-    return places, list(found[order])
+    return places, list(texts[order])
 
 
 def _require_no_numbers(name: str, places: Array, texts: Sequence[str], path: Path) -> None:

@@ -171,10 +171,10 @@ class Regression:
         y = y.astype(np.float64)
         spread = ((y - y.mean(axis=0)) ** 2).sum(axis=0)
         spread = np.where(spread > 0, spread, (y**2).sum(axis=0))
-        there = spread > 0
+        asked_for = spread > 0
         parts = np.full(tally.shape, np.nan)
-        parts[:, there] = 1 - tally[:, there] / spread[there]
-        if not there.any():  # all that is asked for is 0
+        parts[:, asked_for] = 1 - tally[:, asked_for] / spread[asked_for]
+        if not asked_for.any():  # all that is asked for is 0
             return np.where(tally.sum(axis=1) == 0, 1.0, 0.0), parts
         return 1 - tally.sum(axis=1) / spread.sum(), parts
 

@@ -66,14 +66,14 @@ class Landscape:
         weights, biases = zeros_like(stack)
         for start, chunk in zip(starts, self.chunks, strict=True):
             y = targets[start : start + CHUNK]
-            seen = forward_and_backward(stack, chunk, y)
-            self.passes.append(seen)
-            cost = stack.network.head.cost(seen.pre_activations[-1], seen.activations[-1], y)
+            one_pass = forward_and_backward(stack, chunk, y)
+            self.passes.append(one_pass)
+            cost = stack.network.head.cost(one_pass.pre_activations[-1], one_pass.activations[-1], y)
             self.cost += cost.sum(axis=(1, 2)) / len(features)
-            chunk.accumulate(flat(seen.errors[0]), weights[0])
-            for layer, error in enumerate(seen.errors):
+            chunk.accumulate(flat(one_pass.errors[0]), weights[0])
+            for layer, error in enumerate(one_pass.errors):
                 if layer:
-                    weights[layer] += outer(seen.activations[layer - 1], error)
+                    weights[layer] += outer(one_pass.activations[layer - 1], error)
                 biases[layer] += error.sum(axis=1, keepdims=True)
         self.gradient = pack(stack.network, weights, biases) / len(features)
 
@@ -244,13 +244,13 @@ def spectrum(product: Product, start: Array, on_step: Callable[[int], None] = la
         steps[~exhausted] += 1
         exhausted |= beside[:, step] <= ROUNDING * np.maximum(size, np.abs(diagonal).max(axis=1))
         on_step(step + 1)
-        found = ritz(diagonal, beside, steps)
-        resolved = (found.error <= RESOLUTION * found.largest) & (steps >= FEWEST_STEPS)
+        spectrum = ritz(diagonal, beside, steps)
+        resolved = (spectrum.error <= RESOLUTION * spectrum.largest) & (steps >= FEWEST_STEPS)
         if (resolved | exhausted).all():
             break
         # What is left of an exhausted one is rounding, and not orthogonal to anything.
         vector = np.divide(residual, beside[:, [step]], out=np.zeros_like(residual), where=~exhausted[:, None])
-    return found
+    return spectrum
 
 
 def ritz(diagonal: Array, beside: Array, steps: Array) -> Spectrum:

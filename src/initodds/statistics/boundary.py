@@ -7,7 +7,7 @@ from scipy.stats import chi2
 
 from initodds.statistics.frames import (
     Columns,
-    groups,
+    groups_of_networks,
     names,
     numbers,
     require_columns,
@@ -49,7 +49,7 @@ def boundary(frame: pd.DataFrame, x: str = "init.centre", by: Columns = (), outc
     require_outcomes(frame)
     values_of_x = pd.Series(numbers(frame[x], f"x={x}"), frame.index)
     rows = []
-    for values, group in groups(frame.assign(**{x: values_of_x}), by):
+    for values, group in groups_of_networks(frame.assign(**{x: values_of_x}), by):
         hits = (group["outcome"] == outcome).groupby(group[x]).agg(["sum", "count"])
         fitted = fit(hits.index.to_numpy(float), hits["sum"].to_numpy(float), hits["count"].to_numpy(float))
         rows.append({**values, **fitted, "n": len(group)})

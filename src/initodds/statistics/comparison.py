@@ -6,7 +6,16 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, chi2, chi2_contingency, fisher_exact, norm
 
-from initodds.statistics.frames import Columns, groups, names, require_columns, require_outcome, require_outcomes
+from initodds.statistics.frames import (
+    Columns,
+    groups,
+    groups_of_networks,
+    names,
+    require_columns,
+    require_outcome,
+    require_outcomes,
+    share_networks,
+)
 from initodds.statistics.rates import CONFIDENCE, beyond_chance, dispersion, orders_of, wilson
 from initodds.vocabulary import InputError
 
@@ -40,7 +49,8 @@ def compare(
     rate_b) with its 95 % interval low, high, p of the test, p_holm adjusted for all rows (Holm 1979), and method.
     Unpaired: Newcombe (1998, method 10) and Fisher's exact test. Paired: Bonett and Price (2012) and McNemar's exact
     test. Counts that were divided are not whole: there the tests are the chi-squared ones with continuity correction.
-    No row where `by` has one value.
+    No row where `by` has one value, and none for two values that share networks, as init=half and init=uniform may, or
+    replicates=3 and 5: there is nothing to compare.
 
     Raises InputError where a column is missing, named twice or called as one of the result, an outcome is unknown, the
     frame is empty, or, where paired, a seed and number is there twice for one value or none is there for both.
@@ -59,7 +69,9 @@ def compare(
         require_columns(frame, paired=PAIRED_BY)
     rows = []
     for values, group in groups(frame, within):
-        for (of_a, a), (of_b, b) in combinations(groups(group, by), 2):
+        for (of_a, a), (of_b, b) in combinations(groups_of_networks(group, by), 2):
+            if share_networks(a, b):
+                continue
             pair = {"a": of_a[by], "b": of_b[by]}
             if _can_be_paired(a, b) if paired is None else paired:
                 rows.append({**values, **pair, **_paired_difference(_matched(a, b, by), outcome, widen)})

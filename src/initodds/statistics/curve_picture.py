@@ -1,5 +1,5 @@
-"""The curves of a cell's replicates as an SVG picture, written without Matplotlib, which takes longer to load, or to draw
-one figure, than a cell of a large sweep takes to train."""
+"""The curves of a cell's replicates as an SVG picture, written without Matplotlib, which takes longer to load, or to
+draw one figure, than a cell of a large sweep takes to train."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -132,7 +132,7 @@ def _tick_beside(x: int, y: float, words: str) -> str:
 
 def _legend(left: int, outcome: Array) -> str:
     """The outcomes that there are, with their counts."""
-    rows = []
+    rows: list[str] = []
     for o in OUTCOMES:
         if count := int((outcome == o).sum()):
             y = TOP + HEIGHT / 2 - 30 + 18 * len(rows)

@@ -11,10 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from initodds.statistics import plane_figures
 from initodds.statistics.colours import COLOURS, LOWEST_SHOWN, highest_shown
 from initodds.statistics.frames import Columns, groups, names, require_columns, require_outcome, require_own_columns
 from initodds.statistics.rates import interval
 from initodds.vocabulary import OUTCOMES, SCORES
+
+map = plane_figures.plane_map
+"""Of a map of two settings; `panels(1, 6, 6)` has the Axes."""
 
 
 def panels(count: int, width: float, height: float, across: int | None = None) -> tuple[Figure, list[Axes]]:

@@ -14,6 +14,9 @@ from initodds.vocabulary import OUTCOMES, InputError
 Columns = str | Sequence[str]
 """The name of one column, or those of several."""
 
+NETWORK = ("cell", "replicate")
+"""The columns that tell which network a row is of, as `load_replicates` has them."""
+
 
 def names(columns: Columns) -> list[str]:
     """The names of columns, of which one may be given alone.
@@ -125,3 +128,29 @@ def groups(frame: pd.DataFrame, by: Columns) -> Iterator[tuple[dict[str, Any], p
         return
     for key, group in frame.groupby(columns, sort=False, observed=True, dropna=False):
         yield dict(zip(columns, key, strict=True)), group
+
+
+def share_networks(a: pd.DataFrame, b: pd.DataFrame) -> bool:
+    """Whether a network is in both frames; false where they do not have the columns of `NETWORK`.
+
+    >>> half = pd.DataFrame({"cell": "c1", "replicate": [0, 1]})
+    >>> share_networks(half, half[:1]), share_networks(half, half.assign(cell="c2"))
+    (True, False)
+    """
+    if not all(column in frame for frame in (a, b) for column in NETWORK):
+        return False
+    columns = list(NETWORK)
+    return len(a[columns].merge(b[columns])) > 0
+
+
+def groups_of_networks(frame: pd.DataFrame, by: Columns) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """`groups` of replicates, in each of which a network is once, however often the frame has it, as under two names of
+    one init: where there are the columns of `NETWORK`, rows that agree in them are one.
+
+    >>> frame = pd.DataFrame({"init": ["half", "uniform"], "cell": "c1", "replicate": 0})
+    >>> [len(group) for by in ("init", []) for _, group in groups_of_networks(frame, by)]
+    [1, 1, 1]
+    """
+    known = all(column in frame for column in NETWORK)
+    for values, group in groups(frame, by):
+        yield values, group.drop_duplicates(list(NETWORK)) if known else group

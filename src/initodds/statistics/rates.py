@@ -7,6 +7,7 @@ import scipy  # loads its parts as they are first used, and its statistics take 
 from initodds.statistics.frames import (
     Columns,
     groups,
+    groups_of_networks,
     names,
     require_columns,
     require_outcomes,
@@ -74,7 +75,7 @@ def rates(frame: pd.DataFrame, by: Columns, method: str = "wilson", widen: bool 
     require_columns(frame, RESULT, by=by)
     require_outcomes(frame)
     rows = []
-    for values, group in groups(frame, by):
+    for values, group in groups_of_networks(frame, by):
         counts = group["outcome"].value_counts()
         rows.append({**values, **{o: int(counts.get(o, 0)) for o in OUTCOMES}, "dispersion": dispersion(group)})
     counts = pd.DataFrame(rows)

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.stats import CensoredData, ecdf, logrank
 
 from initodds.statistics.comparison import holm
-from initodds.statistics.frames import Columns, groups, numbers, require_columns, require_own_columns
+from initodds.statistics.frames import Columns, groups_of_networks, numbers, require_columns, require_own_columns
 from initodds.statistics.rates import CONFIDENCE
 from initodds.vocabulary import InputError
 
@@ -92,7 +92,7 @@ def _times(frame: pd.DataFrame, by: Columns, taken: Sequence[str] = ()) -> Itera
     """Each group's values of `by` and its times, float64. `taken`: the result's own columns."""
     require_columns(frame, taken, by=by)
     require_own_columns(frame, "steps_to_target", "steps")
-    for values, group in groups(frame, by):
+    for values, group in groups_of_networks(frame, by):
         never = group["steps_to_target"].isna()
         reached = _steps(group.loc[~never, "steps_to_target"], "steps_to_target")
         yield values, (reached, _steps(group.loc[never, "steps"], "steps"))

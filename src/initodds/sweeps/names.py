@@ -19,7 +19,7 @@ GROUPS = ("data", "init", "optimizer", "engine", "network")
 LAWS = {
     "Uniform": ("U[{low}, {high}]", ("low", "high")),
     "Centred": ("U[{centre} \N{PLUS-MINUS SIGN} {half_width}]", ("centre", "half_width")),
-    "Normal": ("N(0, {std}\N{SUPERSCRIPT TWO})", ("std",)),
+    "Normal": ("N(0, {std})", ("std",)),
 }
 """How the laws are written that a rule of `initodds.initializers` stands for, and what they need of its settings."""
 
@@ -63,7 +63,7 @@ def _law(init: Mapping[str, Any]) -> tuple[str, set[str]]:
     pattern, needed = LAWS[rule]
     if any(not isinstance(init.get(name), int | float) for name in needed):
         return "", set()
-    numbers = {name: f"{init[name]:.12g}" for name in needed}
-    if rule == "Normal":
-        return f"N(0, {numbers['std']}{chr(0xB2) if init['std'] != 1 else ''})", {"init", "init.std"}
+    numbers = {
+        name: f"{init[name]:.12g}" + "\N{SUPERSCRIPT TWO}" * (name == "std" and init[name] != 1) for name in needed
+    }
     return pattern.format(**numbers), {"init", *(f"init.{name}" for name in needed)}

@@ -41,12 +41,12 @@ def diagnosed(
     if not set(frame.loc[of | keep, "replicate"]) <= set(weights.get("replicates", ())):
         return None
     subject = cell.subject_of(settings)
-    found = None
+    diagnosis = None
     if of.any():
         members = _chosen(weights, np.isin(weights["replicates"], frame.loc[of, "replicate"]))
         curved = outcomes.among(outcome[of], settings.diagnosis.curvature)
         layers = records.layers_of(members)
-        found = cell.diagnose(settings, subject, layers, members["replicates"], outcome[of], curved, observer.stage)
+        diagnosis = cell.diagnose(settings, subject, layers, members["replicates"], outcome[of], curved, observer.stage)
     numbers = parts[0].run.metrics
     common = Common(
         sizes=subject.network.sizes,
@@ -58,8 +58,8 @@ def diagnosed(
     )
     kept = _chosen(weights, np.isin(weights["replicates"], frame.loc[keep, "replicate"])) if keep.any() else {}
     stored = stored_settings.stored_settings(settings, subject.data.sha256)
-    replicates = records.with_diagnosis(records.without_diagnosis(frame), found)
-    return records.put_together(heading, stored, common, replicates, _history(store, parts), kept, found)
+    replicates = records.with_diagnosis(records.without_diagnosis(frame), diagnosis)
+    return records.put_together(heading, stored, common, replicates, _history(store, parts), kept, diagnosis)
 
 
 def _history(store: Store, parts: Sequence[Part]) -> dict[str, Array]:

@@ -53,6 +53,7 @@ NO_PART = frozenset(
         "data.target_accuracy",
         "data.outputs",
         "data.every_example",
+        "optimizer.usual_rate",
     }
 )
 """Settings that change no network and no outcome, by their keys."""
@@ -157,8 +158,8 @@ def _section(section: Mapping[str, Any], path: str, sources: Mapping[str, str]) 
 def _activations(network: Mapping[str, Any]) -> list[Any]:
     """The activation of each hidden layer. A known one is a part with a `_target_`, with the values for its fields that
     the section network has."""
-    given = network["activation"]
-    each = given if isinstance(given, list | tuple) else [given] * len(network.get("hidden", [None]))
+    named = network["activation"]
+    each = named if isinstance(named, list | tuple) else [named] * len(network.get("hidden", [None]))
     return [_as_part(entry, network) if isinstance(entry, str) and entry in ACTIVATIONS else entry for entry in each]
 
 
@@ -216,13 +217,13 @@ def _source_sha256(target: str) -> str:
     from hydra.utils import get_object
 
     try:
-        found = get_object(target)
+        source = get_object(target)
     except Exception as error:  # whatever the import of a user's module raises
         raise InputError(f"_target_={target}: cannot be found ({one_line(error)[:200]})") from error
     try:
-        file = inspect.getsourcefile(found) or inspect.getfile(found)
+        file = inspect.getsourcefile(source) or inspect.getfile(source)
     except TypeError:  # an object of no class that inspect knows: its module's file
-        module = inspect.getmodule(found)
+        module = inspect.getmodule(source)
         file = getattr(module, "__file__", None) or ""
     content = Path(file).read_bytes() if file and Path(file).is_file() else b""
     return hashlib.sha256(content).hexdigest()

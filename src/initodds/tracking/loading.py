@@ -9,7 +9,9 @@ import pandas as pd
 
 from initodds.tracking import reading, records
 from initodds.tracking.reading import TrackedCell, rows_of
-from initodds.tracking.store import SQLITE, Store, client_of, search, shown
+from initodds.tracking.sqlite import SQLITE
+from initodds.tracking.store import Store, client_of, search
+from initodds.tracking.writers import shown
 from initodds.vocabulary import OUTCOMES, InputError
 
 DEFAULT_URI, DEFAULT_EXPERIMENT = "sqlite:///mlflow.db", "initodds"
@@ -37,7 +39,8 @@ def load_replicates(
     trained under; the column replicates says how many its cell has. With `sweep`, every cell of the sweep is there
     under the names that the sweep asked for it with, and with as many replicates. A sweep that asks for the same
     networks twice, as `init=half,uniform` does, or `replicates=3,5`, so has them in several rows, with the same `cell`
-    and `replicate`: rates by what was swept are right, and rates over all of the sweep count them that often.
+    and `replicate`; the statistics count each once in each of their groups. Cells that differ in the outcome's rule, in
+    the checkpoints, or in the state of a user's own code (the column sources) are different ones.
 
     Raises InputError where there is no such store, experiment or sweep, or no finished cell in it. Warns of a sweep
     that is still running, of which the finished cells are returned.
@@ -102,11 +105,11 @@ def open_store(tracking_uri: str | None, experiment: str | None, key: str = "tra
     if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).is_file():
         raise InputError(f"{key}={uri}: no such file; run a sweep first, or name the file that has one")
     client = client_of(uri, key, to_write=False)
-    found = client.get_experiment_by_name(name)
-    if found is None:
+    tracked = client.get_experiment_by_name(name)
+    if tracked is None:
         names = ", ".join(experiment.name for experiment in client.search_experiments())
         raise InputError(f"experiment={name}: not in {shown(uri)}; it has {names}")
-    return Store(client, found.experiment_id)
+    return Store(client, tracked.experiment_id)
 
 
 def find_sweep(store: Store, sweep: str) -> str:
@@ -116,11 +119,11 @@ def find_sweep(store: Store, sweep: str) -> str:
     """
     runs = search(store, "tags.level = 'sweep'")
     ids = [run.info.run_id for run in runs]
-    found = ids[-1:] if sweep == "latest" else [run_id for run_id in ids if run_id.startswith(sweep)]
-    if len(found) == 1:
-        return str(found[0])
-    there = ", ".join(f"{run.info.run_id} ({run.info.run_name})" for run in runs[-5:]) or "none"
-    raise InputError(f"sweep={sweep}: {len(found)} sweeps found; the last ones are {there}")
+    chosen = ids[-1:] if sweep == "latest" else [run_id for run_id in ids if run_id.startswith(sweep)]
+    if len(chosen) == 1:
+        return str(chosen[0])
+    last = ", ".join(f"{run.info.run_id} ({run.info.run_name})" for run in runs[-5:]) or "none"
+    raise InputError(f"sweep={sweep}: {len(chosen)} sweeps found; the last ones are {last}")
 
 
 def finished_cells(store: Store, sweep: str | None) -> list[TrackedCell]:

@@ -37,6 +37,13 @@ class StoredSettings:
         """What identifies the cell."""
         return identity.fingerprint(self.settings, self.data_sha256, self.sources)
 
+    @property
+    def states(self) -> dict[str, str]:
+        """The state of the user's own code as a param, `sources: my_module.MyInit 1a2b3c4d`, with the beginnings of the
+        files' hashes; none where there is no such code."""
+        states = [f"{name} {sha256[:8]}" for name, sha256 in sorted(self.sources.items())]
+        return {"sources": ", ".join(states)} if states else {}
+
 
 def stored_settings(settings: "Settings", data_sha256: str) -> StoredSettings:
     """What is stored of a cell's settings; `data_sha256` is that of its data."""

@@ -1,0 +1,270 @@
+"""Why a network did not learn, one entry a cause: how it is told, in which words, and what is worth trying.
+
+`ENTRIES` has them in the order in which they are asked for; the first that holds is the cause. A new one is an entry
+here, its name in `initodds.vocabulary.CAUSES`, and a test on a network that was built to have it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from initodds.networks.activations import Activation
+from initodds.networks.network import Network
+from initodds.verdicts import phrases
+from initodds.verdicts.symptoms import NEGLIGIBLE, Symptoms
+
+if TYPE_CHECKING:
+    from initodds.verdicts.diagnosis import Diagnosis, Reference
+
+Array = np.ndarray
+
+LEAPT = 2.0
+"""The steps are too large where the first one multiplies the cost by this much, or more."""
+UNSTEADY = 1.1
+"""... and too large to come to rest where one more, at the end, multiplies it by this much."""
+SMALL = 0.1
+"""Weights are small where a hidden layer's pre-activations have a standard deviation under this over the examples: the
+units then answer a straight line of nearly no slope."""
+NEARBY = 1e-4
+"""An argument that is small for any activation."""
+VANISHED = 1e-3
+"""The gradient vanishes on its way where the first layer's norm is under this share of the last's."""
+BARELY = 0.5
+"""A network has barely moved where no layer's weights have gone this share of their norm."""
+STILL = 0.03
+"""... and is not at rest where its gradient is over this share of what it was before the first step,"""
+GAIN = 0.001
+"""... or as many steps again, each like one more now, would take this share off the cost."""
+ALIVE = 2 / 3
+"""Units are missing where under this share of a hidden layer's is alive."""
+OUTSIDE = 0.01
+"""Targets are out of range where over this share of them is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What causes are told by, of M networks: their symptoms; (M,) bool, whether all weights are finite, and whether
+    the network is as it should be; a fresh network; and under which score a part of the task is dead."""
+
+    network: Network
+    symptoms: Symptoms
+    finite: Array
+    converged: Array
+    reference: "Reference"
+    dead_recall: float
+
+    @property
+    def moves(self) -> Array:
+        """Whether the gradient is not negligible."""
+        return np.asarray(self.symptoms.gradient_norm > NEGLIGIBLE * self.reference.gradient)
+
+    @property
+    def lacks(self) -> Array:
+        """Whether a part of the task is dead."""
+        return np.asarray((self.symptoms.part_scores < self.dead_recall).any(axis=1))
+
+    @property
+    def is_flat(self) -> Array:
+        """Whether a hidden layer is flat, or all examples get one answer."""
+        return (self.symptoms.saturated_layer > 0) | (self.symptoms.constant_answer == 1)
+
+    def flat_units(self, word: str) -> Array:
+        """Whether the units of the first flat hidden layer are called so, see `Activation.flat_word`."""
+        words = np.array(["", *(activation.flat_word for activation in self.network.activations)])
+        return words[np.nan_to_num(self.symptoms.saturated_layer).astype(int)] == word
+
+
+@dataclass(frozen=True)
+class Cause:
+    """holds: (M,) bool, of which networks it is true, where none before it is.
+    words: of the network at a place of a diagnosis, what is wrong, told by what was seen.
+    remedies: names of entries of `initodds.verdicts.remedies`, what is worth trying, the likeliest first.
+    """
+
+    name: str
+    holds: Callable[[Evidence], Array]
+    words: Callable[["Diagnosis", int], str]
+    remedies: tuple[str, ...] = ()
+
+
+def _step_too_large(evidence: Evidence) -> Array:
+    """The first step multiplies the cost, and where the network now is flat, it was not so before."""
+    symptoms = evidence.symptoms
+    became = (symptoms.saturated_layer > 0) & (symptoms.saturated_units > symptoms.born_units)
+    became |= (symptoms.constant_answer == 1) & (symptoms.saturated_layer == 0)
+    return (symptoms.first_step >= LEAPT) & became & ~evidence.converged
+
+
+def _outputs_saturated(evidence: Evidence) -> Array:
+    """All outputs are pinned; of outputs that share one whole, one must have it all."""
+    symptoms, outputs = evidence.symptoms, evidence.network.sizes[-1]
+    pinned = symptoms.outputs_high + symptoms.outputs_low == outputs
+    return pinned & ((symptoms.outputs_high > 0) | (not evidence.network.head.competing))
+
+
+def _vanishing(evidence: Evidence) -> Array:
+    gradient = evidence.symptoms.gradient
+    vanished = gradient[:, 0] < VANISHED * gradient[:, -1]
+    return vanished & (len(evidence.network.sizes) > 3) & ~evidence.converged
+
+
+def _small_weights(evidence: Evidence) -> Array:
+    """Weights as small as they were drawn, at rest."""
+    symptoms = evidence.symptoms
+    small = (symptoms.spread < SMALL) & (symptoms.spread_at_start < SMALL) & (symptoms.constant_answer == 1)
+    at_rest = ~evidence.moves & (symptoms.gradient_norm < STILL * symptoms.gradient_at_start) & ~(symptoms.gain > GAIN)
+    return small & at_rest & ~evidence.converged & all(map(_is_smooth, evidence.network.activations))
+
+
+def _is_smooth(activation: Activation) -> bool:
+    """Whether a function is a straight line where its argument is small: not where it has its bend at 0, as ReLU."""
+    below, at, above = activation.value(np.array([-NEARBY, 0.0, NEARBY]))
+    return bool(abs(above + below - 2 * at) < NEARBY * abs(above - below) * 100)
+
+
+def _too_few_steps(evidence: Evidence) -> Array:
+    """It has barely moved and is not at rest; or nothing else is wrong with it, and it is on its way."""
+    symptoms = evidence.symptoms
+    on_its_way = (symptoms.gradient_norm > STILL * symptoms.gradient_at_start) | (symptoms.gain > GAIN)
+    barely = (symptoms.moved < BARELY) & on_its_way & (symptoms.last_step < 1)
+    wrong = (symptoms.constant_answer == 1) | (symptoms.fewest_alive < ALIVE) | (symptoms.straight == 1)
+    wrong |= evidence.lacks | (symptoms.last_step >= UNSTEADY)
+    return ~evidence.converged & (barely | (evidence.moves & ~wrong))
+
+
+ENTRIES: tuple[Cause, ...] = (
+    Cause(
+        "exploded",
+        lambda evidence: ~evidence.finite,
+        phrases.exploded,
+        ("rate_div10", "rate_div100", "scale_inputs", "init_of_activation", "clip", "adam"),
+    ),
+    Cause(
+        "symmetric",
+        lambda evidence: evidence.symptoms.symmetric == 1,
+        phrases.symmetric,
+        ("init_of_activation", "init_lecun"),
+    ),
+    Cause(
+        "step_too_large",
+        _step_too_large,
+        phrases.step_too_large,
+        ("rate_div10", "rate_div100", "scale_inputs", "standardize_inputs", "adam", "clip"),
+    ),
+    Cause(
+        "hidden_dead",
+        lambda evidence: (evidence.symptoms.saturated_layer > 0) & evidence.flat_units("dead"),
+        phrases.hidden_flat,
+        ("leaky_relu", "init_of_activation", "rate_div10", "wider", "shallower", "tanh", "standardize_inputs"),
+    ),
+    Cause(
+        "hidden_saturated",
+        lambda evidence: evidence.symptoms.saturated_layer > 0,
+        phrases.hidden_flat,
+        ("init_of_activation", "init_centred", "standardize_inputs", "rate_div10", "relu", "adam"),
+    ),
+    Cause(
+        "targets_out_of_range",
+        lambda evidence: (evidence.symptoms.outside > OUTSIDE) & ~evidence.converged,
+        phrases.targets_out_of_range,
+        ("linear_output", "standardize_targets"),
+    ),
+    Cause(
+        "outputs_dead",
+        lambda evidence: evidence.symptoms.outputs_dead > 0,
+        phrases.outputs_dead,
+        ("linear_output", "logistic_output", "init_of_activation"),
+    ),
+    Cause(
+        "outputs_saturated",
+        _outputs_saturated,
+        phrases.outputs_saturated,
+        ("cross_entropy", "init_of_activation", "rate_div10", "standardize_inputs", "adam"),
+    ),
+    Cause(
+        "vanishing_gradient",
+        _vanishing,
+        phrases.vanishing_gradient,
+        ("init_of_activation", "relu", "tanh", "adam", "shallower", "rate_x10", "steps_x10"),
+    ),
+    Cause(
+        "small_weights",
+        _small_weights,
+        phrases.small_weights,
+        ("init_of_activation", "init_unit_normal", "adam", "rate_x10", "steps_x10"),
+    ),
+    Cause(
+        "too_few_steps",
+        _too_few_steps,
+        phrases.too_few_steps,
+        (
+            "rate_x10",
+            "rate_x100",
+            "steps_x10",
+            "adam",
+            "momentum",
+            "cross_entropy",
+            "standardize_inputs",
+            "small_batch",
+        ),
+    ),
+    Cause(
+        "straight_line",
+        lambda evidence: (
+            (evidence.symptoms.straight == 1) & (evidence.symptoms.constant_answer == 0) & ~evidence.converged
+        ),
+        phrases.straight_line,
+        ("standardize_all", "rate_x10", "wider", "tanh", "adam", "steps_x10"),
+    ),
+    Cause(
+        "units_dead",
+        lambda evidence: (
+            (evidence.symptoms.fewest_alive < ALIVE)
+            & ~evidence.converged
+            & any(activation.flat_word == "dead" for activation in evidence.network.activations)
+        ),
+        phrases.units_dead,
+        ("wider", "leaky_relu", "tanh", "logistic", "init_of_activation", "rate_div10", "adam"),
+    ),
+    Cause(
+        "constant_prediction",
+        lambda evidence: evidence.symptoms.constant_answer == 1,
+        phrases.constant_prediction,
+        ("rate_x10", "init_of_activation", "adam", "steps_x10", "rate_div10", "standardize_inputs", "cross_entropy"),
+    ),
+    Cause(
+        "dead_classes",
+        lambda evidence: evidence.lacks,
+        phrases.dead_classes,
+        ("init_of_activation", "cross_entropy", "wider", "steps_x10", "rate_x10", "adam", "momentum"),
+    ),
+    Cause(
+        "unsteady",
+        lambda evidence: (evidence.symptoms.last_step >= UNSTEADY) & ~evidence.converged,
+        phrases.unsteady,
+        ("rate_div10", "rate_div100", "cosine", "adam", "standardize_inputs"),
+    ),
+    Cause(
+        "dead_examples",
+        lambda evidence: ~evidence.converged & ~evidence.moves & (evidence.symptoms.score < 1),
+        phrases.dead_examples,
+        ("init_of_activation", "wider", "cross_entropy", "rate_x10", "adam", "small_batch", "momentum"),
+    ),
+    Cause(
+        "none",
+        lambda evidence: np.ones(len(evidence.finite), bool),
+        phrases.none,
+        ("wider", "steps_x10", "rate_x10", "rate_div10", "adam", "standardize_inputs", "tanh"),
+    ),
+)
+"""Every cause, in the order in which they are asked for."""
+
+BY_NAME = {entry.name: entry for entry in ENTRIES}
+
+
+def causes_of(evidence: Evidence) -> Array:
+    """(M,) str: the cause of each network's state, the first of `ENTRIES` that holds."""
+    *asked, last = ENTRIES
+    return np.select([entry.holds(evidence) for entry in asked], [entry.name for entry in asked], last.name)

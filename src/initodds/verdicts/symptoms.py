@@ -1,0 +1,357 @@
+"""What is seen of trained networks on their training set, in numbers: a `Landscape` and a start in, `Symptoms` out."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from initodds.datasets import Split
+from initodds.datasets.tasks import NEARLY_ALL, Task
+from initodds.engines.optimizers import AdamW, Optimizer
+from initodds.networks.curvature import Landscape, pack, sideways, unpack
+from initodds.networks.features import Features
+from initodds.networks.network import Layer, Network, Stack
+from initodds.networks.outputs import PINNED, Squared
+from initodds.training.evaluation import share_of_units
+
+Array = np.ndarray
+
+NEGLIGIBLE = 0.01
+"""A gradient, or a curvature, is negligible under this share of a fresh network's."""
+MOSTLY = 0.9
+"""A hidden layer is flat if at least this share of its units is."""
+CONSTANT = 0.01
+"""A unit is constant if its activation's standard deviation over the examples is under this."""
+ALIKE = 1e-3
+"""Units are alike if their weights differ by less than this share of the weights' root mean square."""
+STRAIGHT = 1e-3
+"""A unit is straight if a straight line of its pre-activation leaves less than this share of its variance."""
+NO_SLOPE = 1e-6
+"""An output is dead on an example if less than this share of what is wrong comes back from it."""
+
+# Examples that a gradient in the training's own dtype is computed on at once.
+_EXAMPLES = 1000
+# Examples that the start, and what one step does, is looked at on, spread evenly over the training set.
+_SAMPLE = 500
+
+
+class Step(NamedTuple):
+    """A step of a training: the optimizer; by what the mean gradient is multiplied before it, which is the batch size
+    where gradients are summed; and how many were taken."""
+
+    optimizer: Optimizer
+    scale: float = 1.0
+    taken: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Symptoms:
+    """What is seen of M networks on the training set, in numbers: L layers of weights, and the parts of the task. All
+    are NaN for a network that is not finite.
+
+    hidden_saturated: (M,) share of the hidden units that are flat on nearly all examples.
+    hidden_constant: (M,) share that are constant.
+    saturated_layer: (M,) the first hidden layer whose units are mostly flat, counted from 1; 0 where there is none.
+    saturated_units, saturated_high: (M,) how many units of that layer are flat, and are so at the upper end.
+    born_flat: (M,) share of the hidden units that were flat on nearly all examples before the first step.
+    born_units: (M,) how many units of the saturated layer were.
+    fewest_alive: (M,) of the hidden layers, the least share of units that are not flat on nearly all examples.
+    straight: (M,) 1 if there are hidden units, and each is a straight line of its pre-activation on all examples.
+    spread, spread_at_start: (M,) the standard deviation of the pre-activations over the examples, of the hidden layer
+        where it is least; the root mean square of its units.
+    symmetric: (M,) 1 if in some hidden layer all units have the same weights, in and out.
+    outputs_high, outputs_low: (M,) outputs that are pinned high, or low, on nearly all examples.
+    outputs_dead: (M,) outputs from which hardly anything comes back wherever they are wrong.
+    outside: (M,) the share of the targets that no output can reach, being out of the outputs' range.
+    constant_answer: (M,) 1 if nearly all examples get one answer.  born_constant: (M,) 1 if it was so at the start.
+    score: (M,) the task's, on the training set.
+    part_scores: (M, parts), as of a class the share of its examples that are named as it.
+    own_output: (M, parts) what each class's output answers, on average, to the examples of it.
+    gradient: (M, L) norm of the gradient by each layer, in float64, weight decay included.
+    gradient_as_trained: (M, L) the same, of the cost alone, as it is computed in the dtype of the training.
+    gradient_zero: (M,) share of that gradient's entries that are exactly zero. Weights of a feature that no example has
+        have none whatever the network, and do not count.
+    gradient_at_start: (M,) norm of the whole gradient before the first step.
+    growth: (M,) root mean square of the weights, as a multiple of what it was before training; infinite from zeros.
+    moved: (M,) the way from the first weights to the last, as a share of the first ones' norm, of the layer where that
+        share is largest; infinite from zeros.
+    gain: (M,) the share of the cost that as many steps as were taken, each like one more now, would take off.
+    first_step, last_step: (M,) by what the cost is multiplied by one more step of the training, of a fresh optimizer
+        and along the gradient over all examples, from the first weights and from the last; NaN where it is not known
+        how a step is taken.
+    """
+
+    hidden_saturated: Array
+    hidden_constant: Array
+    saturated_layer: Array
+    saturated_units: Array
+    saturated_high: Array
+    born_flat: Array
+    born_units: Array
+    fewest_alive: Array
+    straight: Array
+    spread: Array
+    spread_at_start: Array
+    symmetric: Array
+    outputs_high: Array
+    outputs_low: Array
+    outputs_dead: Array
+    outside: Array
+    constant_answer: Array
+    born_constant: Array
+    score: Array
+    part_scores: Array
+    own_output: Array
+    gradient: Array
+    gradient_as_trained: Array
+    gradient_zero: Array
+    gradient_at_start: Array
+    growth: Array
+    moved: Array
+    gain: Array
+    first_step: Array
+    last_step: Array
+
+    @property
+    def gradient_norm(self) -> Array:
+        """(M,) norm of the whole gradient."""
+        return np.linalg.norm(self.gradient, axis=1)
+
+
+def widths(network: Network, task: Task) -> dict[str, int]:
+    """The second dimension of the symptoms that have one."""
+    layers, parts = len(network.layers), task.parts
+    return {"part_scores": parts, "own_output": parts, "gradient": layers, "gradient_as_trained": layers}
+
+
+def symptoms_of(
+    landscape: Landscape,
+    task: Task,
+    train: Split,
+    dtype: np.dtype,
+    trained: Sequence[Sequence[Layer]],
+    initial: Sequence[Sequence[Layer]],
+    step: Step | None = None,
+) -> Symptoms:
+    """The symptoms of the networks of a landscape over the examples of `train`, which have the layers `trained` and
+    began with the layers `initial`. `step`: how a step of theirs is taken, None where that is not known."""
+    stack = landscape.stack
+    network = stack.network
+    layers = [_hidden_units(landscape, layer) for layer in range(len(network.activations))]
+    first = _first([np.asarray(seen.flat.mean(axis=1) >= MOSTLY) for seen in layers], stack.replicates)
+    outputs = _joined([seen.activations for seen in landscape.passes], -1)
+    pinned_high, pinned_low = network.head.pinned(outputs)
+    as_trained = _gradient_as_trained(landscape, task, train, dtype)
+    sample = Split(*(rows[_spread_evenly(len(train))] for rows in (train.x, train.y)))
+    start, end = (_sampled(network, networks, task, sample) for networks in (initial, trained))
+    at_start = [_hidden_units(start, layer) for layer in range(len(network.activations))]
+    targets = task.targets(train.y)
+    score, part_scores = task.scores(task.tally(outputs, train.y), train.y)
+    last_step = _after_a_step(end, step)
+    least, greatest = network.head.bounded
+    return Symptoms(
+        hidden_saturated=share_of_units([seen.flat for seen in layers], stack.replicates),
+        hidden_constant=share_of_units([seen.constant for seen in layers], stack.replicates),
+        saturated_layer=first,
+        saturated_units=_of_layer(first, [seen.flat.sum(axis=1) for seen in layers]),
+        saturated_high=_of_layer(first, [seen.upper.sum(axis=1) for seen in layers]),
+        born_flat=share_of_units([seen.flat for seen in at_start], stack.replicates),
+        born_units=_of_layer(first, [seen.flat.sum(axis=1) for seen in at_start]),
+        fewest_alive=_least([1 - seen.flat.mean(axis=1) for seen in layers], stack.replicates, 1.0),
+        straight=_least([np.asarray(seen.straight.all(axis=1)) for seen in layers], stack.replicates, 0.0),
+        spread=_least([_rms(seen.spread) for seen in layers], stack.replicates, np.inf),
+        spread_at_start=_least([_rms(seen.spread) for seen in at_start], stack.replicates, np.inf),
+        symmetric=_symmetric(stack),
+        outputs_high=_nearly_all(pinned_high).sum(axis=1),
+        outputs_low=_nearly_all(pinned_low).sum(axis=1),
+        outputs_dead=_dead_outputs(landscape, outputs, targets),
+        outside=np.full(stack.replicates, ((targets < least) | (targets > greatest)).mean()),
+        constant_answer=task.is_constant(outputs, train.y),
+        born_constant=task.is_constant(_joined([seen.activations for seen in start.passes], -1), sample.y),
+        score=score,
+        part_scores=part_scores,
+        own_output=task.own_outputs(outputs, train.y),
+        gradient=_norms_by_layer(network, landscape.gradient + _decay(stack, step)),
+        gradient_as_trained=_norms_by_layer(network, as_trained),
+        gradient_zero=(as_trained == 0).mean(axis=1),
+        gradient_at_start=np.linalg.norm(start.gradient + _decay(start.stack, step), axis=1),
+        growth=np.array([_growth(*pair) for pair in zip(trained, initial, strict=True)]),
+        moved=np.array([_moved(*pair) for pair in zip(trained, initial, strict=True)]),
+        gain=(1 - last_step) * (step.taken if step else np.nan),
+        first_step=_after_a_step(start, step),
+        last_step=last_step,
+    )
+
+
+def decay_rate(step: Step | None) -> float:
+    """The weight decay that is part of the gradient, as a multiple of the weights beside the mean cost's gradient.
+    AdamW's is none: it is apart from the gradient."""
+    if step is None or isinstance(step.optimizer, AdamW):
+        return 0.0
+    return step.optimizer.weight_decay / step.scale
+
+
+def _decay(stack: Stack, step: Step | None) -> Array:
+    """(M, P) what the weight decay adds to the gradient of the cost."""
+    return decay_rate(step) * pack(stack.network, stack.weights, stack.biases)
+
+
+class _Units(NamedTuple):
+    """Of the units of a hidden layer, (M, units): whether each is flat on nearly all examples, is so at its upper end,
+    is constant, and is straight; and its pre-activation's standard deviation over the examples."""
+
+    flat: Array
+    upper: Array
+    constant: Array
+    straight: Array
+    spread: Array
+
+
+def _hidden_units(landscape: Landscape, layer: int) -> _Units:
+    activation = landscape.stack.network.activations[layer]
+    z = _joined([seen.pre_activations for seen in landscape.passes], layer)
+    a = _joined([seen.activations for seen in landscape.passes], layer)
+    is_flat = activation.is_flat(z, a)
+    upper = is_flat & (z > 0) & (activation.ends[1] is not None)
+    # What a straight line of z leaves of a: the variance that is not explained.
+    dz, da = z - z.mean(axis=1, keepdims=True), a - a.mean(axis=1, keepdims=True)
+    zz, za, aa = (np.einsum("reu,reu->ru", *pair) for pair in ((dz, dz), (dz, da), (da, da)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        left = aa - np.where(zz > 0, za**2 / zz, 0)
+    examples = z.shape[1]
+    constant = np.sqrt(aa / examples) < CONSTANT
+    return _Units(
+        _nearly_all(is_flat), _nearly_all(upper), constant, left <= STRAIGHT * aa + 1e-300, np.sqrt(zz / examples)
+    )
+
+
+def _joined(layers: Sequence[Sequence[Array]], layer: int) -> Array:
+    """(M, examples, units) of one layer, from those of each chunk of examples."""
+    return np.concatenate([arrays[layer] for arrays in layers], axis=1)
+
+
+def _nearly_all(true: Array) -> Array:
+    """Of (M, examples, units) bool: (M, units), whether it is so on nearly all examples."""
+    return np.asarray(true.mean(axis=1) >= NEARLY_ALL)
+
+
+def _first(layers: list[Array], replicates: int) -> Array:
+    """(M,) the first of the hidden layers, counted from 1, of which it is true; 0 where it is true of none."""
+    return np.select(layers, range(1, len(layers) + 1), 0) if layers else np.zeros(replicates)
+
+
+def _of_layer(layer: Array, counts: list[Array]) -> Array:
+    """(M,) the count of each network's `layer` (M,), counted from 1, of the counts (M,) of each; 0 for layer 0."""
+    return np.select([layer == number for number in range(1, len(counts) + 1)], counts, 0) if counts else layer
+
+
+def _least(layers: list[Array], replicates: int, of_none: float) -> Array:
+    """(M,) the least over the hidden layers of what each has (M,); `of_none` where there is no hidden layer."""
+    return np.min(layers, axis=0).astype(float) if layers else np.full(replicates, of_none)
+
+
+def _rms(values: Array) -> Array:
+    """(M,) the root mean square over the units of (M, units)."""
+    return np.sqrt((values**2).mean(axis=1))
+
+
+def _symmetric(stack: Stack) -> Array:
+    """(M,) bool: whether in some hidden layer, of two units or more, all have the same weights, in and out."""
+    result = np.zeros(stack.replicates, bool)
+    for layer, units in enumerate(stack.network.sizes[1:-1]):
+        into = sideways(stack.weights[0], stack.replicates) if layer == 0 else stack.weights[layer]
+        unit = np.concatenate([into, stack.biases[layer], stack.weights[layer + 1].transpose(0, 2, 1)], axis=1)
+        apart = np.abs(unit - unit.mean(axis=2, keepdims=True)).max(axis=(1, 2))
+        result |= (units > 1) & (apart <= ALIKE * np.sqrt((unit**2).mean(axis=(1, 2))))
+    return result
+
+
+def _dead_outputs(landscape: Landscape, outputs: Array, targets: Array) -> Array:
+    """(M,) how many outputs are dead wherever they are wrong, of units that can be: see `Activation.flat_word`."""
+    head = landscape.stack.network.head
+    if not (isinstance(head, Squared) and head.activation.flat_word == "dead"):
+        return np.zeros(len(outputs))
+    wrong = np.abs(outputs - targets)
+    error = np.abs(_joined([seen.errors for seen in landscape.passes], -1))
+    is_wrong = wrong > PINNED
+    return (is_wrong.any(axis=1) & ((error <= NO_SLOPE * wrong) | ~is_wrong).all(axis=1)).sum(axis=1)
+
+
+def _gradient_as_trained(landscape: Landscape, task: Task, train: Split, dtype: np.dtype) -> Array:
+    """(M, P) the gradient over all examples as the training computes it, in `dtype`, layer by layer."""
+    stack, present = landscape.stack, landscape.features.present
+    as_trained = Stack(stack.network, [stack.replicate(r) for r in range(stack.replicates)], dtype)
+    targets = task.targets(train.y).astype(dtype)
+    total = np.zeros(())
+    for start in range(0, len(train), _EXAMPLES):
+        rows = slice(start, start + _EXAMPLES)
+        x = train.x[rows, present].astype(dtype)
+        gradient = pack(stack.network, *as_trained.gradient(x, targets[rows]))
+        total = total + gradient * dtype.type(len(x) / len(train))
+    return total
+
+
+def _norms_by_layer(network: Network, vectors: Array) -> Array:
+    """Norms (M, L) of the parts of vectors (M, P) that belong to each layer, weights and biases together."""
+    ends = np.cumsum([(fan_in + network.bias) * fan_out for fan_in, fan_out in network.layers])
+    return np.stack([np.linalg.norm(part, axis=1) for part in np.split(vectors.astype(float), ends[:-1], axis=1)], 1)
+
+
+def _growth(trained: Sequence[Layer], initial: Sequence[Layer]) -> float:
+    """Root mean square of one network's weights after training, as a multiple of that before it; infinite from 0."""
+    after, before = (sum(float((weights**2).sum()) for weights, _ in layers) for layers in (trained, initial))
+    return float(np.sqrt(after / before)) if before else np.inf
+
+
+def _moved(trained: Sequence[Layer], initial: Sequence[Layer]) -> float:
+    """How far the weights of a network's layer have moved, as a share of their norm, where that is most; infinite from
+    weights of 0."""
+    ways = []
+    for (after, _), (before, _) in zip(trained, initial, strict=True):
+        norm, way = np.linalg.norm(before), np.linalg.norm(after.astype(float) - before)
+        ways.append(way / norm if norm else np.inf if way else 0.0)
+    return float(max(ways))
+
+
+def _spread_evenly(examples: int) -> Array:
+    """The rows of at most `_SAMPLE` examples."""
+    return np.unique(np.linspace(0, examples - 1, min(examples, _SAMPLE)).round().astype(int))
+
+
+def _sampled(network: Network, layers: Sequence[Sequence[Layer]], task: Task, sample: Split) -> Landscape:
+    """The landscape of networks over a sample of the examples."""
+    features = Features(sample.x, np.dtype(np.float64))
+    network = replace(network, sizes=(sample.x.shape[1], *network.sizes[1:]))
+    stack = Stack(network, layers, np.dtype(np.float64))
+    return Landscape(stack.restricted(features.present), features, task.targets(sample.y))
+
+
+def _after_a_step(landscape: Landscape, step: Step | None) -> Array:
+    """(M,) by what the cost is multiplied by the first step of a training from here, along the whole gradient."""
+    if step is None:
+        return np.full(landscape.stack.replicates, np.nan)
+    stack, network = landscape.stack, landscape.stack.network
+    place = pack(network, stack.weights, stack.biases)
+    gradient = landscape.gradient * step.scale
+    if step.optimizer.clip_norm is not None:
+        norm = np.linalg.norm(gradient, axis=1, keepdims=True)
+        gradient *= step.optimizer.clip_norm / np.maximum(norm, step.optimizer.clip_norm)
+    slots = [np.zeros_like(place) for _ in range(step.optimizer.slots)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        step.optimizer.update(place, gradient, slots, step.optimizer.learning_rate, 1)
+        moved = Landscape(_moved_to(stack, place), landscape.features, _targets_of(landscape))
+        return np.nan_to_num(moved.cost / np.maximum(landscape.cost, 1e-300), nan=np.inf, posinf=np.inf)
+
+
+def _moved_to(stack: Stack, place: Array) -> Stack:
+    """A stack of the same network with the parameters (M, P) in place of its own."""
+    moved = copy.copy(stack)
+    moved.weights, moved.biases = unpack(stack.network, place)
+    return moved
+
+
+def _targets_of(landscape: Landscape) -> Array:
+    """The targets (examples, outputs) of a landscape's examples."""
+    return np.concatenate([seen.targets for seen in landscape.passes])
