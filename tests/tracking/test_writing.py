@@ -108,6 +108,34 @@ def test_what_was_tracked_before_stays(store: store_module.Store):
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+def test_what_is_not_finite_has_no_metric_and_is_named(store: store_module.Store):
+    """MLflow keeps NaN as 0, and found a diverged network by `cost < 0.1`."""
+    settings = settings_of(
+        "data=digits", "network.hidden=[4]", "sgd.epochs=1", "replicates=2", "sgd.learning_rate=1e30"
+    )
+    trained = cell.run(settings)
+    assert (trained.judgement.outcome == "diverged").all()
+    with store_module.open_run(store, "blown up", "cell", None, {}) as run:
+        writing.write(run, record_of(trained, settings, CHOICES))
+    assert not store_module.search(store, "metrics.cost < 0.1")
+    whole = store.client.get_run(run.id)
+    assert "cost" in whole.data.tags["not_finite"].split(", ")
+    assert "cost" not in whole.data.metrics
+    for mine in reading.children(store, run.id, "replicate"):
+        assert "cost" in mine.data.tags["not_finite"].split(", ")
+        assert all(np.isfinite(metric) for metric in mine.data.metrics.values())
+
+
+def test_a_cell_says_which_data_it_is_of(store: store_module.Store):
+    settings = settings_of("data=digits", "network.hidden=[4]", "sgd.epochs=1", "replicates=1")
+    record = record_of(cell.run(settings), settings, CHOICES)
+    with store_module.open_run(store, "cell", "cell", None, {}) as run:
+        writing.write(run, record)
+    (found,) = store_module.search(store, "dataset.name = 'digits'")
+    (used,) = found.inputs.dataset_inputs
+    assert (found.info.run_id, used.dataset.digest) == (run.id, record.data_sha256[:8])
+
+
 def test_a_description_that_is_too_long_is_cut_at_a_line(store: store_module.Store):
     run = store_module.Run(store, "long", "sweep", None, {})
     run.describe("\n".join(f"line {number}" for number in range(2000)))

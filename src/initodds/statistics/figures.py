@@ -64,7 +64,7 @@ def curves(frame: pd.DataFrame, metric: str, ax: Axes) -> Axes:
     ax.autoscale_view()
     ax.set_xscale("symlog", linthresh=1)
     ax.set_xlim(left=0)
-    ax.set(xlabel="SGD steps", ylabel=metric)
+    ax.set(xlabel="steps", ylabel=metric)
     sns.despine(ax=ax)
     return ax
 
@@ -319,7 +319,7 @@ def survival_curves(curves: pd.DataFrame, by: Columns, ax: Axes, among: Sequence
     if curves["share"].max() == 0:
         ax.annotate("nobody has reached it", (0.5, 0.5), xycoords="axes fraction", ha="center", color="0.4")
     ax.set_xscale("symlog", linthresh=1)
-    ax.set(xlabel="SGD steps", ylabel="share that has reached the target", xlim=(0, None), ylim=(-0.02, 1.02))
+    ax.set(xlabel="steps", ylabel="share that has reached the target", xlim=(0, None), ylim=(-0.02, 1.02))
     ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     sns.despine(ax=ax)
     return ax

@@ -44,7 +44,7 @@ def current() -> str | None:
     return os.environ.get(SWEEP)
 
 
-def begin(sweep: str, swept: Sequence[str]) -> None:
+def begin(sweep: str, swept: Sequence[str] = ()) -> None:
     """Let the jobs of this process and its children belong to the sweep with this run id; they differ in these keys."""
     os.environ[SWEEP], os.environ[SWEEPER] = sweep, json.dumps(writers.writer())
     os.environ[SWEPT] = json.dumps(list(swept))

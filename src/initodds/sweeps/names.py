@@ -43,7 +43,7 @@ def short_name(overrides: Sequence[str], swept: Sequence[str], init: Mapping[str
     if law and any(key in told for key in values):
         parts = [law]
         values = {key: value for key, value in values.items() if key not in told}
-    words = {key: WORDS.get(key, key.rpartition(".")[2].replace("_", " ")) for key in values}
+    words = {key: WORDS.get(key, key.rpartition(".")[2].replace("_", " ").strip()) for key in values}
     for key, value in values.items():
         is_plain = list(words.values()).count(words[key]) == 1  # else the whole key
         parts.append(value if key in GROUPS else f"{words[key] if is_plain else key} {value}")

@@ -14,6 +14,7 @@ from jinja2 import Environment, StrictUndefined
 
 from initodds.statistics import comparison, rates, survival
 from initodds.statistics.colours import COLOURS
+from initodds.statistics.frames import NETWORK
 from initodds.statistics.rates import CONFIDENCE
 from initodds.sweeps import report_pictures, report_words, summary
 from initodds.tracking import loading, reading
@@ -59,6 +60,11 @@ class Report:
         return by
 
     @cached_property
+    def networks(self) -> pd.DataFrame:
+        """The frame with each network once, under the first of its names."""
+        return self.frame.drop_duplicates(list(NETWORK))
+
+    @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """The tables in full, by the names of their files."""
         return {
@@ -87,13 +93,13 @@ class Report:
         environment.filters["picture"] = _data_uri
         template = environment.from_string(files("initodds.sweeps").joinpath("report.html.j2").read_text())
         frame, of_cells, by = self.frame, self.tables["rates"], self.by
-        counts = frame["outcome"].value_counts()
+        counts = self.networks["outcome"].value_counts()
         return template.render(
             title=self.title,
-            networks=report_words.counted(len(frame), "network"),
+            networks=report_words.counted(len(self.networks), "network"),
             cells=report_words.cells(frame, by),
             one_cell=len(of_cells) == len(OUTCOMES),
-            shares=[(o, int(counts[o]), 100 * counts[o] / len(frame)) for o in OUTCOMES if counts.get(o, 0)],
+            shares=[(o, int(counts[o]), 100 * counts[o] / len(self.networks)) for o in OUTCOMES if counts.get(o, 0)],
             colours=COLOURS,
             same=report_words.same_in_all(frame, [*SAME, *summary.SHOWN, *self.swept]),
             failed=self.failed,
@@ -106,7 +112,7 @@ class Report:
             compared=report_words.compared(self.tables["comparisons"]) if len(self.tables["comparisons"]) else "",
             comparisons_table=_comparisons_table(self.tables["comparisons"]),
             times_table=_times_table(self.tables["times"], by),
-            reasons=report_words.reasons(frame).to_dict("records"),
+            reasons=report_words.reasons(self.networks).to_dict("records"),
             plateaus=any(report_pictures.plateaus_of(part) for _, part in report_pictures.of_one_cost(frame)),
             definitions=report_words.definitions(frame),
             pictures=self.pictures,

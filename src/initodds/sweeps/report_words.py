@@ -34,7 +34,10 @@ def extremes(of_cells: pd.DataFrame, by: list[str]) -> list[str]:
     if len(converged) == 1:
         return [f"Converged: {spell(converged.iloc[0])}."]
     if converged["rate"].max() == converged["rate"].min():
-        return [f"Converged, in each of {len(converged)} cells alike: {spell(converged.iloc[0])}."]
+        smallest = spell(converged.loc[converged["n"].idxmin()])
+        if converged["n"].min() < converged["n"].max():
+            smallest = f"{100 * converged['rate'].iloc[0]:.0f} %; in that of the fewest networks, {smallest}"
+        return [f"Converged, in each of {len(converged)} cells alike: {smallest}."]
     return [
         f"Most often converged: {_extreme(converged, by, 'max')}",
         f"Least often: {_extreme(converged, by, 'min')}",

@@ -19,7 +19,7 @@ Array = np.ndarray
 class Common:
     """What the replicates of a cell have in common, beside their settings.
 
-    sizes: the units of each layer, the features first.  data: the name of the data set.  steps: SGD steps at the end.
+    sizes: the units of each layer, the features first.  data: the name of the data set.  steps: taken in all.
     chance_level, best_constant_cost: as a `Cell` has them.  seconds: that the training took.
     """
 
