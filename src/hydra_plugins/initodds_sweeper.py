@@ -42,7 +42,7 @@ class CellSweeper(Sweeper):
         """
         from initodds.sweeps import composing, jobs, plan, summary
         from initodds.sweeps.progress import Monitor
-        from initodds.tracking import unsent
+        from initodds.tracking import reading, unsent
         from initodds.tracking.store import bury, connect
         from initodds.vocabulary import InputError
 
@@ -65,9 +65,16 @@ class CellSweeper(Sweeper):
                 print(f"{tracked_already} of {len(planned)} cells need not be run", file=sys.stderr)
             with Monitor(len(todo)):
                 returned = self.launch(todo)
-            failed = summary.of_sweep(store, run)
+            tracked_cells, failed = reading.tracked_cells(store, run.id), reading.failed_cells(store, run.id)
+            summary.of_sweep(store, run, tracked_cells, failed)
+            if tracked_cells:
+                from initodds.sweeps import report
+
+                report.log(store, run, tracked_cells, failed)
         if failed:
-            sys.exit(f"initodds: {failed} cells failed; the others are tracked")
+            sys.exit(
+                f"initodds: {len(failed)} {'cell' if len(failed) == 1 else 'cells'} failed; the others are tracked"
+            )
         return returned
 
     def launch(self, cells: Sequence[list[str]]) -> list[Any]:

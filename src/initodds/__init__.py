@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from initodds.statistics import figures
     from initodds.statistics.boundary import boundary
     from initodds.statistics.comparison import compare
+    from initodds.statistics.dimension import border, box_dimension
     from initodds.statistics.rates import interval, rates
     from initodds.statistics.survival import log_rank, median_time, time_to_target
     from initodds.tracking.loading import load_curves, load_replicates
+    from initodds.tracking.maps import load_map
     from initodds.tracking.records import replicates_frame
     from initodds.verdicts.diagnosis import Diagnosis
     from initodds.verdicts.explanation import explain
@@ -42,7 +44,9 @@ __all__ = [
     "InputError",
     "Settings",
     "__version__",
+    "border",
     "boundary",
+    "box_dimension",
     "compare",
     "datasets",
     "diagnose",
@@ -51,6 +55,7 @@ __all__ = [
     "initializers",
     "interval",
     "load_curves",
+    "load_map",
     "load_replicates",
     "log_rank",
     "median_time",
@@ -67,12 +72,15 @@ _ROOMS = {
     "Diagnosis": "verdicts.diagnosis",
     "InputError": "vocabulary",
     "Settings": "cells.settings",
+    "border": "statistics.dimension",
     "boundary": "statistics.boundary",
+    "box_dimension": "statistics.dimension",
     "compare": "statistics.comparison",
     "diagnose": "cells.interactive",
     "explain": "verdicts.explanation",
     "interval": "statistics.rates",
     "load_curves": "tracking.loading",
+    "load_map": "tracking.maps",
     "load_replicates": "tracking.loading",
     "log_rank": "statistics.survival",
     "median_time": "statistics.survival",

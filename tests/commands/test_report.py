@@ -1,17 +1,17 @@
-"""The folder that `initodds-report` makes of a sweep of the command."""
+"""The page that `initodds-report` makes of a sweep of the command."""
 
+import re
+import xml.etree.ElementTree as ET
 from functools import partial
+from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.axes import Axes
 
 from initodds import analysis
 from initodds.commands import report as report_command
-from initodds.commands.report import comparisons_text, costs_figure, extremes, missing, plateaus_of, target
-from initodds.statistics import comparison, rates
+from initodds.vocabulary import OUTCOMES
 from tests.processes import command
 
 SWEEP = (
@@ -28,45 +28,103 @@ SWEEP = (
 report = partial(command, main=report_command.main, database=False)
 
 
+class Page(HTMLParser):
+    """What a page shows: its words, its tables as lists of rows, and the addresses that it takes things from."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tables: list[list[list[str]]] = []
+        self.addresses: list[str] = []
+        self.links: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.open.append(tag)
+        given = {name: value or "" for name, value in attributes}
+        self.addresses += [given[name] for name in ("src", "data") if name in given]
+        self.links += [given["href"]] if "href" in given else []
+        if tag == "table":
+            self.tables.append([])
+        if tag == "tr":
+            self.tables[-1].append([])
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("td", "th"):
+            self.tables[-1][-1].append(data)
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sweep")
     assert command(path, *SWEEP).returncode == 0
     done = report(path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "report/README.md: 24 networks"
+    assert done.stdout.strip() == "report/report.html: 24 networks"
     return path
 
 
-def test_the_rates_are_those_of_the_replicates(folder: Path):
+@pytest.fixture(scope="module")
+def page(folder: Path) -> Page:
+    return Page((folder / "report" / "report.html").read_text())
+
+
+def test_the_rates_are_those_of_the_replicates(folder: Path, page: Page):
     table = pd.read_csv(folder / "report" / "rates.csv")
     frame = analysis.load_replicates(f"sqlite:///{folder}/mlflow.db")
+    head, *rows = page.tables[0]
+    shown = {(row[0], row[1]): dict(zip(head, row, strict=True)) for row in rows}
     for (init, rate), group in frame.groupby(["init", "sgd.learning_rate"]):
         of_cell = table[(table["init"] == init) & (table["sgd.learning_rate"] == rate)].set_index("outcome")
         assert (of_cell["n"] == 6).all()
         counts = group["outcome"].value_counts()
         assert of_cell["count"].to_dict() == {o: counts[o] for o in of_cell.index}
+        row = shown[init, f"{rate:g}"]
+        assert {o: int(row[o].split()[0]) for o in OUTCOMES if o in row} == {o: counts[o] for o in OUTCOMES if o in row}
+        assert sum(counts[o] for o in OUTCOMES if o in row) == 6
 
 
-def test_it_names_what_was_swept_what_was_not_and_where_it_comes_from(folder: Path):
-    text = (folder / "report" / "README.md").read_text()
-    assert "**24 networks**" in text
-    assert "4 cells that differ in init, sgd.learning_rate" in text
-    assert "data digits" in text
-    assert "Is one init better than another?" in text
-    assert "initodds -m data=digits" in text
-    assert "nan" not in text.replace("\n", " ").split(" ")
+def test_it_names_what_was_swept_what_was_not_and_where_it_comes_from(page: Page):
+    assert "24 networks in 4 cells that differ in init, sgd.learning_rate." in page.text
+    assert "The same in all of them: data digits" in page.text
+    assert "Does init make a difference?" in page.text
+    assert "initodds -m data=digits" in page.text
+    assert "nan" not in page.text.split(" ")
 
 
-def test_every_picture_and_table_it_points_to_is_there(folder: Path):
-    text = (folder / "report" / "README.md").read_text()
-    linked = [part.split(")")[0] for part in text.split("](")[1:]]
-    assert {"converged.png", "stuck.png", "map.png", "rates.csv", "replicates.csv"} <= set(linked)
-    for name in linked:
-        path = folder / "report" / name
-        assert path.stat().st_size > 0
-        if path.suffix == ".png":
-            assert path.with_suffix(".svg").stat().st_size > 0
+def test_it_needs_nothing_but_itself(folder: Path, page: Page):
+    text = (folder / "report" / "report.html").read_text()
+    assert page.addresses
+    assert all(address.startswith("data:image/svg+xml;base64,") for address in page.addresses)
+    assert not re.findall(r"@import|url\(|<link|<iframe|fetch\(|XMLHttp|https?://(?!www\.w3\.org)", text)
+    assert not Page(text).links or not [link for link in page.links if ":" in link]
+
+
+def test_every_file_it_points_to_is_there(folder: Path, page: Page):
+    assert {"rates.svg", "map.svg", "curves.svg", "rates.csv", "replicates.csv"} <= set(page.links)
+    for name in page.links:
+        content = (folder / "report" / name).read_text()
+        assert content
+        if name.endswith(".svg"):
+            assert ET.fromstring(content).tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_the_sweeps_run_has_it_too(folder: Path, page: Page):
+    (stored,) = folder.glob("mlruns/initodds/*/artifacts/report.html")
+    of_run = Page(stored.read_text())
+    assert of_run.tables == page.tables
+    assert of_run.links == []  # nothing lies beside it there
 
 
 def test_a_sweep_that_is_not_there_is_one_line(folder: Path, tmp_path: Path):
@@ -79,110 +137,49 @@ def test_a_sweep_that_is_not_there_is_one_line(folder: Path, tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_that_cannot_be_written_is_one_line(folder: Path):
+    done = report(folder, "--out", "mlflow.db/report")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("initodds-report: --out=mlflow.db/report: cannot be written")
+
+
 @pytest.fixture(scope="module")
-def half_failed(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The README.md of a sweep of four cells of which one is there."""
+def half_failed(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """The page of a sweep of four cells of which one is there."""
     path = tmp_path_factory.mktemp("failed")
     small = ("-m", "data=digits", "network.hidden=[4]", "sgd.epochs=1", "replicates=3")
-    assert command(path, *small, "init=half,nothere", "sgd.batch_size=10,9999").returncode == 1
-    done = report(path)
+    done = command(path, *small, "init=half,nothere", "sgd.batch_size=10,9999")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "initodds: 3 cells failed; the others are tracked"
+    (stored,) = path.glob("mlruns/initodds/*/artifacts/report.html")
+    return Page(stored.read_text())
+
+
+def test_cells_that_failed_are_named_with_their_errors(half_failed: Page):
+    assert "3 cells have not finished ; nothing is said of them below." in half_failed.text
+    assert half_failed.text.count("init=nothere") == 2
+    assert "sgd.batch_size=9999 : sgd.batch_size=9999: a whole number from 1 to " in half_failed.text
+
+
+def test_settings_that_do_not_differ_are_not_said_to(half_failed: Page):
+    assert "3 networks in 1 cell." in half_failed.text
+    assert "init half , sgd.batch_size 10 , " in half_failed.text
+    assert "differ" not in half_failed.text
+    assert "Converged: " in half_failed.text
+    assert "Least often" not in half_failed.text
+
+
+def test_cells_of_no_sweep_are_reported_on_where_one_asks(tmp_path: Path):
+    alone = ("data=digits", "network.hidden=[4]", "sgd.epochs=1", "replicates=3")
+    for init in ("half", "unit"):
+        assert command(tmp_path, *alone, f"init={init}").returncode == 0
+    nothing = report(tmp_path)
+    assert nothing.returncode == 1
+    (line,) = nothing.stderr.splitlines()
+    assert "no sweep is tracked here, but cells that were run alone" in line
+    assert "--sweep all" in line
+    done = report(tmp_path, "--sweep", "all")
     assert done.returncode == 0, done.stderr
-    return (path / "report" / "README.md").read_text()
-
-
-def test_cells_that_failed_are_named_with_their_errors(half_failed: str):
-    assert "**3 of 4 cells did not finish**" in half_failed
-    lines = [line for line in half_failed.splitlines() if line.startswith("- `")]
-    assert len(lines) == 3
-    assert any("sgd.batch_size=9999`: sgd.batch_size=9999: a whole number from 1 to " in line for line in lines)
-    assert sum("init=nothere" in line for line in lines) == 2
-    assert missing([], 4) == ""
-    many = missing([(f"init={k}", "refused") for k in range(30)], 1)
-    assert many.count("- `") == 20
-    assert "- and 10 more" in many
-
-
-def test_settings_that_do_not_differ_are_not_said_to(half_failed: str):
-    (networks,) = [line for line in half_failed.splitlines() if line.startswith("**3 networks**")]
-    assert networks.endswith(" in 1 cell.")
-    (same,) = [line for line in half_failed.splitlines() if line.startswith("The same in all of them:")]
-    assert "init half, sgd.batch_size 10, " in same
-    assert "differ" not in half_failed
-    assert "Converged: " in half_failed
-    assert "Least often" not in half_failed
-
-
-def of_rates(**converged: tuple[int, int]) -> str:
-    """What is said of cells of which so many of so many converged."""
-    outcomes = {init: ["converged"] * hits + ["stuck"] * (n - hits) for init, (hits, n) in converged.items()}
-    frame = pd.DataFrame([(init, outcome) for init, of_init in outcomes.items() for outcome in of_init])
-    return extremes(rates.rates(frame.set_axis(["init", "outcome"], axis=1), "init"), ["init"])
-
-
-def test_the_extremes_are_two_cells_or_none():
-    assert of_rates(half=(0, 3)) == "Converged: 0 of 3, 0 % [0, 56]."
-    assert of_rates(half=(0, 3), unit=(0, 3)) == "Converged, in each of 2 cells alike: 0 of 3, 0 % [0, 56]."
-    assert of_rates(half=(3, 3), unit=(0, 3), zeros=(0, 3)).splitlines() == [
-        "Most often converged: init half, 3 of 3, 100 % [44, 100].",
-        "Least often: init unit, 0 of 3, 0 % [0, 56], and 1 other cell alike.",
-    ]
-    assert of_rates(a=(3, 3), b=(0, 3), c=(0, 3), d=(0, 3)).endswith("and 2 other cells alike.")
-
-
-def test_one_pair_is_one_pair():
-    frame = pd.DataFrame({"init": ["half"] * 9 + ["unit"] * 9, "outcome": ["converged"] * 9 + ["stuck"] * 9})
-    assert comparisons_text(comparison.compare(frame, "init")).startswith("Can be told apart: 1 of 1 pair, shown here;")
-    alike = comparison.compare(frame.assign(outcome="stuck"), "init")
-    assert comparisons_text(alike).startswith("Can be told apart: 0 of 1 pair; all are in")
-
-
-def test_every_target_is_named():
-    assert target(pd.DataFrame({"outcome.target": [0.85] * 3})) == "85 %"
-    assert target(pd.DataFrame({"outcome.target": [0.95, 0.85, 0.85]})) == "85 % or 95 %"
-
-
-def of_cost(cost: str, best_constant: float, classes: int = 10, **columns: object) -> pd.DataFrame:
-    """Two networks that were trained by this cost, on so many classes."""
-    recall = {f"recall_{k}": 0.5 for k in range(classes)}
-    ends = {"outcome": ["converged", "stuck"], "cost": [0.1, best_constant + 0.05], "data": "digits"}
-    return pd.DataFrame({**ends, "network.cost": cost, "best_constant_cost": best_constant, **recall, **columns})
-
-
-@pytest.mark.parametrize("classes", [2, 3, 10])
-def test_the_quadratic_cost_has_plateaus(classes: int):
-    # By counting: with j outputs at 1 and the others at 0, an example of class c differs in so many.
-    by_hand = {
-        j: np.mean([0.5 * sum(abs((k < j) - (k == c)) for k in range(classes)) for c in range(classes)])
-        for j in range(classes + 1)
-    }
-    best_constant = 0.5 * sum((1 / classes) * (1 - 1 / classes) for _ in range(classes))
-    assert plateaus_of(of_cost("quadratic", best_constant, classes)) == pytest.approx(by_hand)
-    if classes == 10:
-        assert by_hand == pytest.approx({j: 0.5 + 0.4 * j for j in range(11)})
-
-
-def test_another_cost_or_unequal_classes_have_none():
-    assert plateaus_of(of_cost("cross_entropy", 3.25)) == {}
-    shares = np.array([0.9, 0.1])
-    assert plateaus_of(of_cost("quadratic", float(0.5 * (shares * (1 - shares)).sum()), classes=2)) == {}
-
-
-def lines_of(ax: Axes) -> dict[str, list[float]]:
-    """Where the dotted and the grey lines of a panel of `costs_figure` stand."""
-    styles: dict[str, list[float]] = {":": [], "-": []}
-    for line in ax.get_lines():
-        styles[line.get_linestyle()].append(line.get_xdata()[0])
-    return styles
-
-
-def test_costs_that_are_not_the_same_thing_do_not_share_an_axis():
-    quadratic, entropy = of_cost("quadratic", 0.45), of_cost("cross_entropy", 3.25)
-    left, right = costs_figure(pd.concat([quadratic, entropy])).axes
-    assert (left.get_title(), right.get_title()) == ("cost quadratic", "cost cross_entropy")
-    assert (lines_of(left)[":"], len(lines_of(left)["-"])) == ([0.45], 11)
-    assert lines_of(right) == {":": [3.25], "-": []}
-    (alone,) = costs_figure(entropy).axes
-    assert lines_of(alone) == {":": [3.25], "-": []}
-    two = pd.concat([quadratic, of_cost("quadratic", 0.25, 2, data="moons")])
-    assert [lines_of(ax)[":"] for ax in costs_figure(two).axes] == [[0.45], [0.25]]
-    assert [len(lines_of(ax)["-"]) for ax in costs_figure(two).axes] == [11, 3]
+    # What follows from the init is not named beside it.
+    assert "6 networks in 2 cells that differ in init." in Page((tmp_path / "report" / "report.html").read_text()).text

@@ -137,6 +137,33 @@ def test_survival_curves_rise_to_the_share_that_reached():
     assert last == {"a": 1.0, "b": 0.25}
 
 
+def test_who_has_all_arrived_stays_there_and_who_never_did_is_said():
+    frame = pd.DataFrame({"init": ["a"] * 2 + ["b"] * 2, "steps": 100.0, "steps_to_target": [10, 20, 50, np.nan]})
+    _, (ax,) = figures.panels(1, 5, 4)
+    figures.survival_curves(survival.time_to_target(frame, ["init"]), ["init"], ax)
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    assert (lines["a"].get_xdata()[-1], lines["a"].get_ydata()[-1]) == (100, 1)
+    assert lines["a"].get_linewidth() > lines["b"].get_linewidth()  # so that both are seen where one lies on the other
+    assert not ax.texts
+    _, (ax,) = figures.panels(1, 5, 4)
+    nobody = survival.time_to_target(frame.assign(steps_to_target=np.nan), ["init"])
+    figures.survival_curves(nobody, ["init"], ax)
+    assert [text.get_text() for text in ax.texts] == ["nobody has reached it"]
+
+
+def test_a_cost_out_of_all_proportion_does_not_flatten_the_others():
+    blown_up = pd.DataFrame(
+        {"replicate": 2, "outcome": "stuck", "step": [0, 1, 400], "accuracy": 0.1, "cost": [4, 90, 2500]}
+    )
+    figure = figures.outcome_curves(pd.concat([CURVES, blown_up]), "")
+    _, costs = figure.axes
+    assert costs.get_ylim()[1] < 10
+    assert [text.get_text() for text in costs.texts] == ["1 beyond, up to 2.5e+03"]
+    figure.draw_without_rendering()
+    legend = costs.get_legend().get_window_extent()
+    assert legend.x0 >= costs.get_window_extent().x1 - 1  # beside the data
+
+
 def test_a_network_stands_at_its_gradient_and_curvature():
     frame = pd.DataFrame({"kind": ["a", "a", "b"], "gradient_relative": [1e-5, 0.0, 0.5],
                           "curvature_relative": [1e-4, 1e-3, 1.0]})  # fmt: skip

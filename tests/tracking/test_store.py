@@ -114,6 +114,25 @@ def test_reading_writes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch):
         loading.open_store("sqlite:///none.db", None, "--uri")
 
 
+def test_a_store_in_a_folder_that_cannot_be_written_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    """SQLite cannot open a file with a log there, unless somebody else has it open."""
+    store = store_module.connect("sqlite:///runs.db", "test")
+    with store_module.open_run(store, "a", "cell", None, {}):
+        pass
+    connect = sqlite3.connect
+
+    def refusing(database: object, **options: object) -> sqlite3.Connection:
+        if str(database).startswith((str(folder / "runs.db"), (folder / "runs.db").as_uri())):
+            raise sqlite3.OperationalError("unable to open database file")
+        return connect(database, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", refusing)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    read = loading.open_store("sqlite:///runs.db", "test")
+    assert [run.info.run_name for run in store_module.search(read, "tags.level = 'cell'")] == ["a"]
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
 def test_a_server_that_does_not_exist_is_not_waited_for():
     program = "from initodds.commands.run import main; main()"
     arguments = ["tracking.uri=postgresql://nohost.invalid/y", "tracking.patience=1", "data=digits"]

@@ -28,16 +28,20 @@ def settings_of(overrides: Sequence[str]) -> Settings:
     >>> settings_of(["init=unit", "sgd.epochs=3"]).sgd.epochs
     3
     """
+    return read(composed_of(overrides))
+
+
+def composed_of(overrides: Sequence[str]) -> DictConfig:
+    """The config that Hydra composes from these overrides, its own part included. Raises InputError where it cannot."""
     try:
         options.require_names(overrides)
         for override in OverridesParser.create().parse_overrides(list(overrides)):
             if override.is_sweep_override():
                 raise InputError(f"{override.input_line}: one value is needed; the command sweeps several, with -m")
         with initialize_config_dir(str(options.directory()), version_base="1.3"):
-            composed = compose("config", list(overrides))
+            return compose("config", list(overrides), return_hydra_config=True)
     except HydraException as error:
         raise InputError(advice.of_composing(error)) from error
-    return read(composed)
 
 
 def read(config: DictConfig) -> Settings:
@@ -54,7 +58,9 @@ def read(config: DictConfig) -> Settings:
     _require_in_range(settings)
     trial = objects.network(settings, features=3, outputs=settings.network.outputs or 2)
     narrow = replace(trial, sizes=(3, *[2] * (len(settings.network.hidden) + 1)))
-    drawing.Drawing(objects.initializer(settings), narrow, TRIAL).replicate(0, 0)
+    initializer = objects.initializer(settings)
+    if not initializer.own_shape:
+        drawing.Drawing(initializer, narrow, TRIAL).replicate(0, 0)
     objects.engine(settings).require_support(trial, objects.optimizer(settings))
     objects.schedule(settings)
     for key, value in (settings.data.model_extra or {}).items():

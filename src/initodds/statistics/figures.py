@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from initodds.statistics import plane_figures
 from initodds.statistics.frames import Columns, groups, names, require_columns, require_outcome, require_own_columns
 from initodds.statistics.rates import interval
 from initodds.vocabulary import OUTCOMES, SCORES
@@ -18,16 +19,29 @@ from initodds.vocabulary import OUTCOMES, SCORES
 # Okabe and Ito's colours, told apart with any kind of colour vision, and by their lightness in print.
 COLOURS = dict(zip(OUTCOMES, ("#009E73", "#56B4E9", "#E69F00", "#D55E00", "#000000"), strict=True))
 
+map = plane_figures.plane_map
+"""Of a map of two settings; `panels(1, 6, 6)` has the Axes."""
 
-def panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+
+def panels(count: int, width: float, height: float, across: int | None = None) -> tuple[Figure, list[Axes]]:
     """A figure of this size in inches with so many empty Axes side by side; freed with the last reference to it.
+
+    across: how many stand side by side at most, the others in further rows; width and height are those of one row.
 
     >>> figure, axes = panels(2, 9, 3.6)
     >>> len(axes), figure.get_size_inches().tolist()
     (2, [9.0, 3.6])
+    >>> figure, axes = panels(3, 9, 3.6, across=2)
+    >>> len(axes), figure.get_size_inches().tolist()
+    (3, [9.0, 7.2])
     """
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=120)
-    return figure, list(figure.subplots(1, count, squeeze=False)[0])
+    columns = min(count, across or count)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(width, rows * height), layout="constrained", dpi=120)
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for idle in axes[count:]:
+        idle.remove()
+    return figure, axes[:count]
 
 
 def curves(frame: pd.DataFrame, metric: str, ax: Axes) -> Axes:
@@ -46,7 +60,9 @@ def curves(frame: pd.DataFrame, metric: str, ax: Axes) -> Axes:
         of_outcome = frame[frame["outcome"] == outcome]
         # One artist for all, since a thousand take seconds to draw.
         lines = [line[["step", metric]].to_numpy(float) for _, line in of_outcome.groupby("replicate")]
-        ax.add_collection(LineCollection(lines, colors=COLOURS[outcome], linewidths=0.8, alpha=0.7, label=outcome))
+        drawn = LineCollection(lines, colors=COLOURS[outcome], linewidths=0.8, alpha=0.7, label=outcome)
+        drawn.set_rasterized(True)  # in a file of lines they would be megabytes
+        ax.add_collection(drawn)
     ax.autoscale_view()
     ax.set_xscale("symlog", linthresh=1)
     ax.set_xlim(left=0)
@@ -73,18 +89,36 @@ def outcome_curves(frame: pd.DataFrame, title: str, apart: Columns = ()) -> Figu
     of_costs = list(groups(frame, apart))
     scores = [name for name in SCORES if name in frame]
     count = len(scores) + len(of_costs)
-    figure, axes = panels(count, 4.5 * count, 3.6)
+    across = min(count, 3)
+    figure, axes = panels(count, 4.5 * across, 3.6, across)
     for score, ax in zip(scores, axes, strict=False):
         curves(frame.dropna(subset=score), score, ax).set_ylim(LOWEST_SHOWN[score], 1)
     others = axes[len(scores) :]
     for (values, part), ax in zip(of_costs, others, strict=True):
-        curves(part, "cost", ax).set_ylim(bottom=0)
-        ax.set_title(", ".join(short(key, value) for key, value in values.items()), fontsize="small")
+        curves(part, "cost", ax).set_ylim(0, _highest_shown(part, ax))
+        ax.set_title(_label(values), fontsize="small")
     counts = frame.drop_duplicates("replicate")["outcome"].value_counts()
     lines = {f"{counts[o]} {o}": Line2D([], [], color=COLOURS[o], linewidth=3) for o in OUTCOMES if counts.get(o, 0)}
-    others[-1].legend(lines.values(), lines.keys(), frameon=False)
+    others[-1].legend(lines.values(), lines.keys(), frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     figure.suptitle(title)
     return figure
+
+
+def _highest_shown(frame: pd.DataFrame, ax: Axes) -> float | None:
+    """Where the axis of the costs ends, so that a few that are out of all proportion do not flatten the others: the
+    greatest cost that is not over ten times what half of the networks begin with, or end with. Says in `ax` how many
+    leave it. None where no cost is finite."""
+    finite = frame[np.isfinite(frame["cost"])]
+    if finite.empty:
+        ax.annotate("no cost is finite", (0.5, 0.5), xycoords="axes fraction", ha="center", color="0.4")
+        return None
+    ends = finite.sort_values("step").groupby("replicate")["cost"].agg(["first", "last"])
+    usual = finite.loc[finite["cost"] <= 10 * ends.median().max(), "cost"].max()
+    leaving = finite.loc[finite["cost"] > usual, "replicate"].nunique()
+    if leaving:
+        note = f"{leaving} beyond, up to {finite['cost'].max():.2g}"
+        ax.annotate(note, (1, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize="small", color="0.4")
+    return float(1.05 * usual) or None
 
 
 def outcome_map(rates: pd.DataFrame, rows: str, outcome: str, ax: Axes, labelled: bool = True) -> Axes:
@@ -170,6 +204,29 @@ def rate_dots(rates: pd.DataFrame, by: Columns, outcome: str, ax: Axes) -> Axes:
     return ax
 
 
+def outcome_dots(rates: pd.DataFrame, ax: Axes) -> Axes:
+    """The rates of all outcomes of one cell, each as a dot with its 95 % interval and in its colour.
+
+    `rates` has the columns outcome, n, rate, low, high, one row an outcome.
+
+    >>> table = pd.DataFrame({"outcome": ["stuck"], "n": 4, "rate": 0.25, "low": 0.05, "high": 0.7})
+    >>> outcome_dots(table, panels(1, 5, 2)[1][0]).get_xlabel()
+    'share of 4 networks, with 95 % interval'
+    """
+    require_own_columns(rates, "outcome", "n", "rate", "low", "high")
+    chosen = rates.iloc[::-1]
+    at, colours = range(len(chosen)), [COLOURS[outcome] for outcome in chosen["outcome"]]
+    ax.hlines(at, chosen["low"], chosen["high"], color=colours, linewidth=2.5)
+    ax.scatter(chosen["rate"], at, color=colours, edgecolor="black", zorder=3)
+    ax.set_yticks(at, list(chosen["outcome"]))
+    size = int(chosen["n"].iloc[0])
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.7, len(chosen) - 0.3), xlabel=f"share of {size} networks, with 95 % interval")
+    ax.grid(axis="x", alpha=0.3)
+    sns.despine(ax=ax, left=True)
+    ax.tick_params(axis="y", length=0)
+    return ax
+
+
 def heat_map(rates: pd.DataFrame, x: str, y: str, outcome: str, ax: Axes) -> Axes:
     """The rate of one outcome over two swept numbers, x across and y upwards; each field has its percent and n.
 
@@ -238,26 +295,38 @@ def phase_diagram(
     return ax
 
 
-def survival_curves(curves: pd.DataFrame, by: Columns, ax: Axes) -> Axes:
+def survival_curves(curves: pd.DataFrame, by: Columns, ax: Axes, among: Sequence[str] = ()) -> Axes:
     """The share of networks that have reached the target over the steps, with its band; one curve a group.
 
-    `curves` has the columns `by`, step, share, low, high, as `time_to_target` returns them. Raises InputError where one
-    of `by` is missing.
+    `curves` has the columns `by`, step, share, low, high, as `time_to_target` returns them.
+    among: the labels of all curves that colours are to be given to, where several Axes share them.
+
+    A curve that lies on another one is thinner, so that both are seen; one that has come to 1 goes on there to the last
+    step of all. Where nobody has reached the target, words say so. Raises InputError where one of `by` is missing.
 
     >>> curve = pd.DataFrame({"init": "half", "step": [0, 100], "share": [0.0, 0.5], "low": np.nan, "high": np.nan})
     >>> [line.get_label() for line in survival_curves(curve, "init", panels(1, 5, 4)[1][0]).get_lines()]
     ['half']
     """
     require_columns(curves, by=by)
-    of_groups = list(groups(curves, by))
+    of_groups = [(_label(values), curve) for values, curve in groups(curves, by)]
+    labels = list(among) or [label for label, _ in of_groups]
     # A palette apart from the outcomes' colours, which mean something else.
-    for (values, curve), colour in zip(of_groups, sns.color_palette("viridis", len(of_groups)), strict=True):
-        label = ", ".join(short(key, value) for key, value in values.items())
-        ax.step(curve["step"], curve["share"], where="post", color=colour, label=label)
-        ax.fill_between(curve["step"], curve["low"], curve["high"], step="post", color=colour, alpha=0.2, linewidth=0)
+    colours = dict(zip(labels, sns.color_palette("viridis", len(labels)), strict=True))
+    widths = dict(zip(labels, np.linspace(4.5, 1.5, len(labels)), strict=True))
+    last = curves["step"].max()
+    for label, curve in of_groups:
+        step, share = curve["step"].to_numpy(float), curve["share"].to_numpy(float)
+        if share[-1] == 1:
+            step, share = np.append(step, last), np.append(share, 1.0)
+        ax.step(step, share, where="post", color=colours[label], linewidth=widths[label], label=label)
+        band = {"step": "post", "color": colours[label], "alpha": 0.2, "linewidth": 0}
+        ax.fill_between(curve["step"], curve["low"], curve["high"], **band)
+    if curves["share"].max() == 0:
+        ax.annotate("nobody has reached it", (0.5, 0.5), xycoords="axes fraction", ha="center", color="0.4")
     ax.set_xscale("symlog", linthresh=1)
     ax.set(xlabel="SGD steps", ylabel="share that has reached the target", xlim=(0, None), ylim=(-0.02, 1.02))
-    ax.legend(frameon=False, fontsize="small")
+    ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     sns.despine(ax=ax)
     return ax
 
@@ -385,6 +454,11 @@ def short(key: str, value: object) -> str:
     ('half', 'batch_size 10')
     """
     return str(value) if key == "init" else f"{key.split('.')[-1]} {value}"
+
+
+def _label(values: Mapping[str, object]) -> str:
+    """Several settings as one label."""
+    return ", ".join(short(key, value) for key, value in values.items())
 
 
 def _labels(frame: pd.DataFrame, by: list[str], between: str) -> Iterator[str]:

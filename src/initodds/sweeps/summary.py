@@ -1,6 +1,7 @@
 """What a sweep ends with: its table, on the terminal and in its run."""
 
 import sys
+from collections.abc import Sequence
 
 import pandas as pd
 from tabulate import tabulate
@@ -16,14 +17,12 @@ SHOWN = ["init", "sgd.batch_size", "sgd.learning_rate"]
 """The settings that a table tells cells apart by where none was swept."""
 
 
-def of_sweep(opened: Store, run: Run) -> int:
-    """Print the table of a sweep's finished cells, and write it and the heat map to the sweep's run.
+def of_sweep(opened: Store, run: Run, tracked: Sequence[TrackedCell], failed: Sequence[tuple[str, str]]) -> None:
+    """Print the table of a sweep's tracked cells, and write it and the heat map to the sweep's run.
 
-    Names the cells that did not finish on standard error, and returns their number.
+    Names the cells that did not finish, each with its error, on standard error.
     """
-    tracked = reading.tracked_cells(opened, run.id)
     cells = reading.counts_of(opened, tracked)
-    failed = reading.failed_cells(opened, run.id)
     if len(cells):
         by = told_apart_by(opened, run.id, cells)
         cells = cells.fillna(dict.fromkeys(by, ""))  # a key of one option of a group, which the others do not have
@@ -42,7 +41,6 @@ def of_sweep(opened: Store, run: Run) -> int:
         run.client.log_figure(run.id, figures.sweep_map(of_cells, by), "rates.png")
     for name, error in failed:
         print(f"failed: {name}: {error}", file=sys.stderr)
-    return len(failed)
 
 
 def in_words(counts: pd.Series) -> str:

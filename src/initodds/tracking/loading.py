@@ -1,6 +1,7 @@
 """MLflow to tidy pandas: what `tracking` wrote, read back."""
 
 import warnings
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -43,7 +44,11 @@ def load_replicates(
     that is still running, of which the finished cells are returned.
     """
     store = open_store(tracking_uri, experiment)
-    cells = finished_cells(store, None if sweep is None else find_sweep(store, sweep))
+    return replicates_of(store, finished_cells(store, None if sweep is None else find_sweep(store, sweep)))
+
+
+def replicates_of(store: Store, cells: Sequence[TrackedCell]) -> pd.DataFrame:
+    """The replicates of these cells, of which there is at least one; see `load_replicates`."""
     read = cache(lambda run_id: reading.read_replicates(store, run_id))
     tables = [
         rows_of(read(part.run.id), part).assign(
@@ -74,7 +79,11 @@ def load_curves(
     in a sweep too.
     """
     store = open_store(tracking_uri, experiment)
-    cells = finished_cells(store, None if sweep is None else find_sweep(store, sweep))
+    return curves_of(store, finished_cells(store, None if sweep is None else find_sweep(store, sweep)))
+
+
+def curves_of(store: Store, cells: Sequence[TrackedCell]) -> pd.DataFrame:
+    """The checkpoints of all replicates of these cells, of which there is at least one; see `load_curves`."""
     frames = []
     for cell in reading.distinct(cells):
         for part in cell.parts:

@@ -3,16 +3,19 @@
 MLflow takes seconds to import, so it is imported late.
 """
 
+import atexit
 import errno
 import getpass
 import logging
 import os
 import re
 import shlex
+import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -158,6 +161,8 @@ def _require_sqlite(uri: str, to_write: bool) -> str:
         raise InputError(f"MLflow takes no {' or '.join(odd)} in the path of a file or folder, nor options after one")
     if to_write:
         _make_database(path)
+    elif path.is_file() and not _can_be_opened(path):
+        path = _copied(path)
     with closing(sqlite3.connect(path, timeout=60)) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if tables and "experiments" not in tables:
@@ -166,6 +171,28 @@ def _require_sqlite(uri: str, to_write: bool) -> str:
             connection.execute("PRAGMA journal_mode=WAL")  # readers, as the UI, and writers do not wait for each other
             connection.execute("BEGIN IMMEDIATE")
     return f"{SQLITE}{path}"
+
+
+def _can_be_opened(path: Path) -> bool:
+    """Whether SQLite can read a file where it is: one whose log (WAL) is in a folder that cannot be written it cannot,
+    unless somebody else has it open."""
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
+@cache
+def _copied(path: Path) -> Path:
+    """A copy of an SQLite file and of its log, for as long as this process lives."""
+    folder = Path(tempfile.mkdtemp(prefix="initodds-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for part in (path, path.with_name(f"{path.name}-wal")):
+        if part.is_file():
+            shutil.copyfile(part, folder / part.name)
+    return folder / path.name
 
 
 def _make_database(path: Path) -> None:

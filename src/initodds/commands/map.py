@@ -1,0 +1,215 @@
+"""The command `initodds-map`: one network for each point of a plane of two settings, and the picture of what became of
+them."""
+
+import argparse
+import hashlib
+import json
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from initodds.vocabulary import InputError, one_line
+
+if TYPE_CHECKING:
+    from initodds.cells.plane import Plane
+    from initodds.cells.points import Results, Trainer
+    from initodds.tracking.maps import Picture
+    from initodds.tracking.store import Run, Store
+
+KEPT = Path("outputs/maps")
+"""Where the tiles of maps are kept until they are whole and tracked, a folder each."""
+
+DAY = 86400.0
+"""Seconds; a map that takes longer is asked about."""
+
+EXAMPLE = """example:
+  initodds-map init=centred init.half_width=0.5 sgd.epochs=2 --x init.centre=-0.3:0.3 --y sgd.learning_rate=0.01:100:log
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        sys.exit(f"{self.prog}: {message}; --help says more")
+
+
+def main() -> None:
+    """The command `initodds-map`: train one network for each point of a plane of two settings, and draw the map."""
+    options = _options(sys.argv[1:])
+    try:
+        _run(options)
+    except InputError as error:
+        sys.exit(f"initodds-map: {one_line(error)}")
+    except KeyboardInterrupt:
+        sys.exit(f"initodds-map: interrupted; what is trained stays in {KEPT}, and the same command goes on")
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _Parser(
+        prog="initodds-map",
+        description=main.__doc__,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="any that initodds takes")
+    axis = "KEY=LOW:HIGH, or KEY=LOW:HIGH:log for steps that are even in logarithms: any number of the config"
+    parser.add_argument("--x", required=True, metavar="AXIS", help=axis)
+    parser.add_argument("--y", required=True, metavar="AXIS", help="the same, upwards")
+    parser.add_argument("--size", type=int, default=128, help="points along a side (default: %(default)s)")
+    parser.add_argument("--replicates", type=int, default=1, help="networks a point (default: %(default)s)")
+    parser.add_argument(
+        "--draw",
+        choices=("same", "each"),
+        default="same",
+        help="same: the same draw of weights at all points, moved and scaled, so that the map is of the settings; each:"
+        " drawn anew at each, so that it is of the odds (default: %(default)s)",
+    )
+    parser.add_argument("--zoom", metavar="X0:X1,Y0:Y1", help="this part of the plane, at full size")
+    parser.add_argument("--yes", action="store_true", help="start it though it takes days")
+    parser.add_argument("--out", help="a folder to which the pictures are written as well")
+    return parser.parse_intermixed_args(_joined(arguments))
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `--zoom -1:1,0:1` as one word: argparse takes what begins with - for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--zoom":
+            joined[-1] = f"--zoom={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _run(options: argparse.Namespace) -> None:
+    from initodds.cells.plane import plane_of
+    from initodds.cells.points import Trainer
+
+    x, y = _axes(options)
+    for name in ("size", "replicates"):
+        if getattr(options, name) < 1:
+            raise InputError(f"--{name} {getattr(options, name)}: a whole number of at least 1")
+    overrides = _with_engine(options.overrides)
+    _require_time(Trainer(plane_of(overrides, x, y, 1)), options)
+    plane = plane_of(overrides, x, y, options.size, options.replicates, options.draw)
+    _track(plane, Path(options.out) if options.out else None)
+
+
+def _axes(options: argparse.Namespace):  # type: ignore[no-untyped-def]
+    from initodds.cells.axes import axis_of, zoomed
+
+    x, y = axis_of(options.x, "--x"), axis_of(options.y, "--y")
+    return zoomed(x, y, options.zoom) if options.zoom else (x, y)
+
+
+def _with_engine(overrides: Sequence[str]) -> list[str]:
+    """The overrides with the compiled engine first, which trains networks of any settings as fast as of one."""
+    return ["engine=compiled", *overrides]
+
+
+def _require_time(trainer: "Trainer", options: argparse.Namespace) -> None:
+    """Raise InputError where the map takes over a day, which nobody has said yes to; else say how long it may take."""
+    from initodds.sweeps import tiles
+
+    networks = options.size**2 * options.replicates
+    seconds = trainer.seconds() * networks / tiles.cores()
+    if seconds > DAY and not options.yes:
+        needed = f"{networks} networks take about {seconds / DAY:.1f} days here"
+        raise InputError(f"--size {options.size}: {needed}; a smaller size, or --yes")
+    print(f"{networks} networks, about {seconds:.0f} s of training on {tiles.cores()} cores", file=sys.stderr)
+
+
+def _track(plane: "Plane", out: Path | None) -> None:
+    """Train what is missing of a map and write it to its run, or say that it is tracked already."""
+    from initodds.sweeps import tiles
+    from initodds.tracking import maps, store, unsent
+
+    tracked = plane.base.tracking
+    opened = store.patiently(lambda: store.connect(tracked.uri, tracked.experiment), tracked.patience)
+    store.bury(opened)
+    unsent.send(opened)
+    key = _key(plane)
+    done = None if tracked.rerun else maps.finished(opened, key)
+    if done is not None:
+        print(f"the map is tracked already, as run {done.info.run_id}", file=sys.stderr)
+        print(done.data.tags["mlflow.note.content"])
+        return
+    folder = KEPT / key
+    from initodds.cells.points import Trainer
+
+    with _map_run(opened, plane, key).ending() as run:
+        start = time.monotonic()
+        results = tiles.train(Trainer(plane), folder)
+        picture = _picture(plane, results)
+        maps.write(run, picture, time.monotonic() - start)
+    if out is not None:
+        _write_pictures(picture, out)
+    shutil.rmtree(folder, ignore_errors=True)
+    print(maps.in_words(picture))
+    print(f"\nrun {run.id}", file=sys.stderr)
+
+
+def _map_run(opened: "Store", plane: "Plane", key: str) -> "Run":
+    """The run of a map: a new one, or that which an earlier start of the same map has left unfinished."""
+    from initodds.tracking import maps
+    from initodds.tracking.store import Run, environment, search
+
+    tags = {**environment(), maps.KEY: key}
+    tags["command"] = tags["command"].replace("initodds", "initodds-map", 1)
+    earlier = search(opened, f"tags.level = 'map' and tags.{maps.KEY} = '{key}'")
+    if earlier and earlier[-1].info.status in ("KILLED", "FAILED"):
+        return Run.again(opened, earlier[-1].info.run_id, tags)
+    return Run(opened, f"{plane.x} {plane.y}", "map", None, tags)
+
+
+def _key(plane: "Plane") -> str:
+    """What identifies a map: the settings of its first point, its axes, and how its weights are drawn."""
+    shape = [str(plane.x), str(plane.y), plane.size, plane.replicates, plane.draw]
+    return hashlib.sha256(json.dumps([_stored(plane).fingerprint, shape]).encode()).hexdigest()[:32]
+
+
+def _stored(plane: "Plane"):  # type: ignore[no-untyped-def]
+    from initodds.tracking.stored_settings import stored_settings
+
+    return stored_settings(plane.base, plane.subject(0).data.sha256)
+
+
+def _picture(plane: "Plane", results: "Results") -> "Picture":
+    """What is kept of a map."""
+    import numpy as np
+    import pandas as pd
+
+    from initodds.tracking import maps, records
+
+    params = records.parameters(plane.base, plane.choices)
+    params |= {plane.x.key: plane.x.ends, plane.y.key: plane.y.ends, "size": str(plane.size), "draw": plane.draw}
+    column, row = results.point % plane.size, results.point // plane.size
+    frame = pd.DataFrame(
+        {
+            plane.x.key: np.array(plane.x_values)[column],
+            plane.y.key: np.array(plane.y_values)[row],
+            "replicate": results.replicate,
+            "outcome": results.outcome,
+            plane.subject(0).task.score_name: results.score,
+            "cost": results.cost,
+        }
+    )
+    ends = {plane.x.key: plane.x.ends, plane.y.key: plane.y.ends}
+    return maps.Picture(plane.x.key, plane.y.key, ends, frame, params, _stored(plane))
+
+
+def _write_pictures(picture: "Picture", folder: Path) -> None:
+    from initodds.statistics import plane_figures
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, figure in plane_figures.pictures(picture.frame, picture.x, picture.y).items():
+            figure.savefig(folder / f"{name}.png")
+    except OSError as error:
+        raise InputError(f"--out {folder}: a folder that cannot be written ({one_line(error)})") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""The command `initodds-map` as a user runs it."""
+
+import os
+import signal
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import initodds
+from initodds.commands import map as map_command
+from initodds.sweeps import tiles
+from initodds.tracking import loading, maps
+from initodds.tracking import store as store_module
+from initodds.vocabulary import InputError
+from tests.processes import Command, command
+
+make = partial(command, main=map_command.main)
+
+PLANE = ("data=digits", "network.hidden=[4]", "sgd.epochs=2", "init=centred", "init.half_width=0.5")
+AXES = ("--x", "init.centre=-0.2:0.4", "--y", "sgd.learning_rate=0.1:30:log")
+
+
+def maps_in(folder: Path) -> list:
+    opened = loading.open_store(f"sqlite:///{folder}/mlflow.db", None)
+    return store_module.search(opened, "tags.level = 'map'")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("map")
+    done = make(path, *PLANE, *AXES, "--size", "12", "--out", "pictures")
+    assert done.returncode == 0, done.stderr
+    assert "144 networks" in done.stderr
+    assert "**144 networks** at 12 x 12 points of init.centre -0.2:0.4 and sgd.learning_rate 0.1:30:log" in done.stdout
+    return path
+
+
+def test_one_run_has_it_all(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(folder)
+    (run,) = maps_in(folder)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["command"].startswith("initodds-map data=digits")
+    assert run.data.params["init.centre"] == "-0.2:0.4"
+    assert run.data.params["sgd.learning_rate"] == "0.1:30:log"
+    assert (run.data.params["seed"], run.data.params["size"], run.data.params["draw"]) == ("0", "12", "same")
+    assert run.data.metrics["networks"] == 144
+    names = {path.name for path in Path(run.info.artifact_uri).iterdir()}
+    assert names == {"map.parquet", "map.json", "settings.json", "outcome.png", "cost.png"}
+    assert {path.name for path in (folder / "pictures").iterdir()} == {"outcome.png", "cost.png"}
+    assert not list((folder / map_command.KEPT).iterdir())
+
+
+def test_the_table_is_that_of_the_cells(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(folder)
+    frame = initodds.load_map()
+    assert list(frame) == ["init.centre", "sgd.learning_rate", "replicate", "outcome", "accuracy", "cost"]
+    assert len(frame) == 144
+    assert frame["outcome"].cat.ordered
+    for place in (0, 77, 143):
+        row = frame.iloc[place]
+        numbers = f"init.centre={row['init.centre']}", f"sgd.learning_rate={row['sgd.learning_rate']}"
+        cell = initodds.run("engine=compiled", *PLANE, *numbers, "replicates=1", "diagnosis.of=none")
+        assert cell.judgement.outcome.tolist() == [row["outcome"]]
+        assert cell.history.cost[-1, 0] == pytest.approx(row["cost"], rel=1e-6)
+
+
+def test_the_same_map_is_not_made_again(folder: Path):
+    again = make(folder, *PLANE, *AXES, "--size", "12")
+    assert again.returncode == 0
+    assert "is tracked already" in again.stderr
+    assert "**144 networks**" in again.stdout
+    assert len(maps_in(folder)) == 1
+
+
+def test_a_zoom_is_a_map_of_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    done = make(folder, *PLANE, *AXES, "--size", "2", "--zoom", "-0.1:0.2,1:3", "--replicates", "3", "--draw", "each")
+    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(folder)
+    frame = initodds.load_map()
+    assert frame["init.centre"].unique().tolist() == [-0.1, 0.2]
+    assert frame["sgd.learning_rate"].unique().tolist() == [1.0, 3.0]
+    assert frame["replicate"].tolist() == list(range(12))
+    with pytest.raises(InputError, match="run=x: 0 finished maps found"):
+        initodds.load_map(run="x")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--x", "init.centre=0:1"), "required: --y"),
+        ((*AXES, "--size", "0"), "--size 0: a whole number of at least 1"),
+        ((*AXES, "--replicates", "-2"), "--replicates -2: a whole number of at least 1"),
+        ((*AXES, "--size", "1000000"), "days here; a smaller size, or --yes"),
+        ((*AXES, "--zoom", "-1:0,1:2"), "--zoom=-1:0: a part of init.centre=-0.2:0.4"),
+        ((*AXES[:2], "--y", "sgd.learning_rate=0:1:log"), "a logarithmic axis is of numbers over 0"),
+        ((*AXES, "init.half_width=-1"), "init.half_width=-1: a number of at least 0"),
+        ((*AXES, "init.half_width=1,2"), "init.half_width=1,2: one value is needed"),
+        ((*AXES, "-m"), "unrecognized arguments: -m"),
+    ],
+)
+def test_bad_input_is_one_line_before_anything_starts(arguments: tuple[str, ...], message: str, tmp_path: Path):
+    done = make(tmp_path, *PLANE, *arguments, database=False)
+    assert done.returncode == 1
+    assert message in done.stderr.splitlines()[-1]
+    assert done.stderr.splitlines()[-1].startswith("initodds-map: ")
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_interrupted_it_goes_on_with_the_same_table(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """The tiles that were trained are not trained again, and the table is that of a map made at once."""
+    monkeypatch.setattr("initodds.cells.points.NUMBERS_TOGETHER", 6000)
+    monkeypatch.setattr(tiles, "cores", lambda: 1)
+    monkeypatch.chdir(tmp_path)
+    arguments = ["initodds-map", *PLANE, *AXES, "--size", "12"]
+    monkeypatch.setattr("sys.argv", arguments)
+    write, written = tiles._write, []
+
+    def write_some(path: Path, results: object) -> None:
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        written.append(path)
+        write(path, results)
+
+    monkeypatch.setattr(tiles, "_write", write_some)
+    with pytest.raises(SystemExit, match="interrupted; what is trained stays"):
+        map_command.main()
+    assert [run.info.status for run in maps_in(tmp_path)] == ["KILLED"]
+    first = set(written)
+    written.clear()
+    monkeypatch.setattr(tiles, "_write", lambda path, results: (written.append(path), write(path, results)))
+    map_command.main()
+    assert written
+    assert not first & set(written)
+    (run,) = maps_in(tmp_path)
+    assert run.info.status == "FINISHED"
+    whole = maps.load_map(f"sqlite:///{folder}/mlflow.db", run=_first_map(folder))
+    pd.testing.assert_frame_equal(maps.load_map(), whole)
+
+
+def _first_map(folder: Path) -> str:
+    return str(maps_in(folder)[0].info.run_id)
+
+
+@pytest.mark.soak
+def test_killed_it_goes_on(tmp_path: Path):
+    """As by the operating system, in the middle of a write perhaps."""
+    arguments = (*PLANE, "sgd.epochs=30", *AXES, "--size", "24")
+    started = Command(tmp_path, arguments, {}, map_command.main)
+    kept = tmp_path / map_command.KEPT
+    for _ in range(600):
+        if list(kept.glob("*/tile-*.npz")):
+            break
+        time.sleep(0.1)
+    os.kill(started.pid, signal.SIGKILL)
+    done = make(tmp_path, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert {run.info.status for run in maps_in(tmp_path)} == {"FINISHED"}
+    other = tmp_path / "other"
+    other.mkdir()
+    assert make(other, *arguments).returncode == 0
+    both = [maps.load_map(f"sqlite:///{path}/mlflow.db") for path in (tmp_path, other)]
+    pd.testing.assert_frame_equal(*both)
+    assert np.isfinite(both[0]["cost"]).all()
