@@ -119,7 +119,7 @@ def test_it_is_reported(old_store: Path):
     done = subprocess.run([sys.executable, "-c", program], cwd=old_store, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "6 networks" in done.stdout
-    assert "half" in (old_store / "report" / "README.md").read_text()
+    assert "half" in (old_store / "report" / "report.html").read_text()
 
 
 def test_it_is_explained(old_store: Path):

@@ -154,7 +154,8 @@ def _track(plane: "Plane", out: Path | None) -> None:
 def _map_run(opened: "Store", plane: "Plane", key: str) -> "Run":
     """The run of a map: a new one, or that which an earlier start of the same map has left unfinished."""
     from initodds.tracking import maps
-    from initodds.tracking.store import Run, environment, search
+    from initodds.tracking.store import Run, search
+    from initodds.tracking.writers import environment
 
     tags = {**environment(), maps.KEY: key}
     tags["command"] = tags["command"].replace("initodds", "initodds-map", 1)

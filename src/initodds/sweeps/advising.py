@@ -25,7 +25,8 @@ from initodds.sweeps.progress import Monitor
 from initodds.tracking import parts, reading
 from initodds.tracking.reading import Asked
 from initodds.tracking.records import GROUPS
-from initodds.tracking.store import Run, Store, environment, patiently, search
+from initodds.tracking.store import Run, Store, patiently, search
+from initodds.tracking.writers import environment
 from initodds.verdicts.remedies import Facts, Remedy, remedies_of, together
 from initodds.vocabulary import InputError
 

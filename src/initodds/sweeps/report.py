@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
-from initodds.statistics import comparison, figures, rates, survival
+from initodds.statistics import comparison, rates, survival
+from initodds.statistics.colours import COLOURS
 from initodds.statistics.frames import NETWORK
 from initodds.statistics.rates import CONFIDENCE
 from initodds.sweeps import report_pictures, report_words, summary
@@ -99,7 +100,7 @@ class Report:
             cells=report_words.cells(frame, by),
             one_cell=len(of_cells) == len(OUTCOMES),
             shares=[(o, int(counts[o]), 100 * counts[o] / len(self.networks)) for o in OUTCOMES if counts.get(o, 0)],
-            colours=figures.COLOURS,
+            colours=COLOURS,
             same=report_words.same_in_all(frame, [*SAME, *summary.SHOWN, *self.swept]),
             failed=self.failed,
             listed=LISTED,

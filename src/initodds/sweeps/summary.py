@@ -34,8 +34,8 @@ def of_sweep(opened: Store, run: Run, tracked: Sequence[TrackedCell], failed: Se
         once = reading.distinct(tracked)
         counts = cells.loc[[cell in once for cell in tracked], list(OUTCOMES)].sum()
         markdown = f"{in_words(counts)} in {len(cells)} cells.\n\n{text(of_cells, by, 'github')}"
-        run.log(store.now({"cells": len(cells), **counts.add_prefix("count/")}), {})
-        run.describe(markdown)
+        numbers = store.now({"cells": len(cells), **counts.add_prefix("count/")})
+        run.log(numbers, {}, store.description(markdown))
         run.client.log_text(run.id, markdown, "rates.md")
         run.client.log_text(run.id, of_cells.to_csv(index=False), "rates.csv")
         run.client.log_figure(run.id, figures.sweep_map(of_cells, by), "rates.png")
