@@ -22,7 +22,6 @@ from initodds.cells.settings import NetworkSettings, Settings, Target_
 from initodds.datasets import Dataset
 from initodds.engines import Engine
 from initodds.engines.optimizers import SGD, Optimizer
-from initodds.initializers import Initializer
 from initodds.networks.activations import Activation, activation_of
 from initodds.networks.network import Network
 from initodds.networks.outputs import Output
@@ -84,7 +83,7 @@ def schedule(settings: Settings) -> Schedule:
     return Schedule(**settings.schedule.model_dump())
 
 
-def initializer(settings: Settings) -> Initializer:
+def initializer(settings: Settings) -> drawing.Checked:
     """The initializer that `init` names, with its own rules for biases and for single layers. Raises InputError where
     it cannot be made. What it draws is checked each time, so that it may raise InputError then too."""
     rule = make("init", expanded("init", settings.init))
