@@ -42,17 +42,16 @@ COMMANDS: dict[int, str] = {
     11: f"{TABLE} data.path=abs.csv network.hidden=[2,2,2,2,2,2,2,2,2,2] init=he_normal sgd.batch_size=43"
     " sgd.learning_rate=0.01 sgd.epochs=300",
 }
-"""What is asked for each report: one of its cells, that which was reported. Report 7 is trained for 3,000 epochs instead
-of 60,000, and report 11, which is about the start, for 300."""
+"""What is asked for each report: one of its cells, that which was reported. Report 7 is trained for 3,000 epochs
+instead of 60,000, and report 11, which is about the start, for 300."""
 
 HEAD = """# What should be changed of the eleven
 
-Printed by `python experiments/05-reports/advice.py`: for each report, one of its cells as it was reported, the causes, and
-what
-`initodds-advise` tried against them, and what it confirmed. Networks that are *fresh* had no part in the choice of the
-change; those that were *looked at to choose* did, and their rates are no more than a hint. Rates with the 95 % Wilson
-interval. What counts as converged is each data set's own `data.target_accuracy`. Two commands are shorter than the
-report's own: 7 has 3,000 epochs instead of 60,000; 11 has 300, being about the start.
+Printed by `python experiments/05-reports/advice.py`: for each report, one of its cells as it was reported, the causes,
+what `initodds-advise` tried against them, and what it confirmed. Networks that are *fresh* had no part in the choice of
+the change; those that were *looked at to choose* did, and their rates are no more than a hint. Rates with the 95 %
+Wilson interval. What counts as converged is each data set's own `data.target_accuracy`. Two commands are shorter than
+the report's own: 7 has 3,000 epochs instead of 60,000; 11 has 300, being about the start.
 """
 
 

@@ -58,9 +58,9 @@ def test_two_that_do_not_go_together_are_not_tried(tmp_path: Path, monkeypatch: 
     """Adam has no momentum of that name."""
     monkeypatch.chdir(tmp_path)
     trials = Trials(connect("sqlite:///mlflow.db", "advise"), settings_of(*XOR), {}, Monitor(0))
-    adam, momentum = Remedy("", {"optimizer": "adam"}), Remedy("", {"optimizer.momentum": 0.9})
+    adam, momentum = Remedy("Adam", {"optimizer": "adam"}), Remedy("Momentum", {"optimizer.momentum": 0.9})
     assert trials.both(adam, momentum) is None
-    assert trials.both(adam, Remedy("", {"sgd.epochs": 3})) is not None
+    assert trials.both(adam, Remedy("Epochs", {"sgd.epochs": 3})) is not None
 
 
 @pytest.mark.soak
