@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from initodds.cells import cell, objects, options
+from initodds.networks.network import Network
 from initodds.vocabulary import InputError
 from tests.conftest import settings_of
 
@@ -179,11 +180,13 @@ def test_what_takes_long_but_no_memory_is_not_refused(key: str):
 
 
 def test_a_cell_that_has_room_is_not_refused(monkeypatch: pytest.MonkeyPatch):
-    # 784-30-10 has 23,860 parameters, drawn as float64 and trained as float32: 286 kB each.
+    # 784-30-10 has 23,860 parameters, drawn as float64 and trained as float32, and 18 checkpoints: 288 kB each.
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(total=300_000_000))
-    objects.dataset(settings_of("replicates=1000"))
+    settings = settings_of("replicates=1000000000")
+    objects.dataset(settings)
+    objects.require_room(settings, Network((784, 30, 10)), 1000)
     with pytest.raises(InputError, match="replicates=1100, "):
-        objects.dataset(settings_of("replicates=1100"))
+        objects.require_room(settings, Network((784, 30, 10)), 1100)
 
 
 def test_a_batch_over_the_training_set_is_refused_with_its_size():
