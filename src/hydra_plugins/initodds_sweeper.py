@@ -41,7 +41,7 @@ class CellSweeper(Sweeper):
 
         Ends the command with status 1 where a cell failed. Raises InputError or HydraException where none can be run.
         """
-        from initodds.sweeps import composing, edges, jobs, plan, summary
+        from initodds.sweeps import composing, edges, jobs, plan, rounds, summary
         from initodds.sweeps.progress import Monitor
         from initodds.tracking import reading, unsent
         from initodds.tracking.store import bury, connect
@@ -55,6 +55,7 @@ class CellSweeper(Sweeper):
         interval = edges.interval_of(overrides, self.loader)
         questions = edges.questions_of(interval, overrides, self.loader, self.config) if interval else []
         cells = [] if interval else composing.combinations(overrides, self.loader)
+        precision = rounds.precision_of(self.config)
         composing.save(self.config)
         tracked = self.config.tracking
         store = connect(tracked.uri, tracked.experiment)
@@ -70,8 +71,17 @@ class CellSweeper(Sweeper):
             todo = plan.to_do(store, run.id, planned, rerun=bool(tracked.rerun))
             if tracked_already := sum(cell.error is None for cell in planned) - len(todo):
                 print(f"{tracked_already} of {len(planned)} cells need not be run", file=sys.stderr)
-            with Monitor(len(todo)):
+            with Monitor(len(todo)) as monitor:
                 returned = self.launch(todo)
+                first = [cell.asked.replicates for cell in planned]
+                while precision is not None:
+                    before, planned = planned, rounds.next_round(store, planned, first, precision, composer)
+                    more = [cell for cell, was in zip(planned, before, strict=True) if cell is not was]
+                    if not (todo := plan.to_do(store, run.id, more, rerun=False)):
+                        break
+                    plan.list_cells(run, planned)
+                    monitor.cells += len(todo)
+                    returned += self.launch(todo, len(returned))
             tracked_cells, failed = reading.tracked_cells(store, run.id), reading.failed_cells(store, run.id)
             summary.of_sweep(store, run, tracked_cells, failed)
             if tracked_cells:

@@ -20,8 +20,8 @@ TRIAL = np.linspace(0, 1, 15).reshape(5, 3)
 """A few examples of three features, to try an initializer on when the config is read."""
 
 
-OF_SWEEPS = ("hydra", "edge")
-"""The sections that are no settings of a cell."""
+OF_SWEEPS = ("hydra", "edge", "precision", "replicates_most")
+"""What is no setting of a cell, but of how many are run."""
 
 
 def settings_of(overrides: Sequence[str]) -> Settings:

@@ -139,7 +139,7 @@ def sweep(
                 cells = plan.read([question.cell(value) for question, value in asking], compose)
                 cells = [replace(cell, place=len(every) + number) for number, cell in enumerate(cells)]
                 every += cells
-                run.client.log_text(run.id, reading.asked_text([cell.asked for cell in every]), reading.CELLS)
+                plan.list_cells(run, every)
                 todo = plan.to_do(store, run.id, cells, rerun)
                 monitor.cells += len(todo)
                 returned += launch(todo, len(returned))

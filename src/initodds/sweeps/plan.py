@@ -87,8 +87,13 @@ def sweep_run(
         run = Run.again(store, earlier[-1].info.run_id, tags)
     else:
         run = Run(store, name, "sweep", None, tags)
-    run.client.log_text(run.id, reading.asked_text([cell.asked for cell in planned]), reading.CELLS)
+    list_cells(run, planned)
     return run
+
+
+def list_cells(run: Run, planned: Sequence[Planned]) -> None:
+    """Say in a sweep's run which cells it has."""
+    run.client.log_text(run.id, reading.asked_text([cell.asked for cell in planned]), reading.CELLS)
 
 
 def to_do(store: Store, sweep: str, planned: Sequence[Planned], rerun: bool) -> list[list[str]]:
