@@ -164,7 +164,7 @@ def question(store: Store, settings: Settings, name: str) -> Any:
         run = Run.again(store, earlier[-1].info.run_id, tags)
     else:
         run = Run(store, name, "sweep", None, tags)
-    with run.ending():
+    with run.ending(), run.pulse():
         jobs.begin(run.id)
         yield run
 
