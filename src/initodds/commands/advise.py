@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+import numpy as np
 from tabulate import tabulate
 
 from initodds.cells import config
@@ -25,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="initodds-advise",
         description=main.__doc__,
-        epilog="Each change is tried on 4 networks, the better half on 16, and the best is confirmed on 64 others. All"
+        epilog="Each change is tried on 4 networks, the better ones on 16, and the best is confirmed on 64 others. All"
         " of it is tracked; interrupted and started again, it goes on.",
     )
     parser.add_argument(
@@ -58,7 +59,8 @@ def _answer(asked: Sequence[str], minutes: float, uri: str | None, experiment: s
     else:
         if stray := [text for text in asked if "=" not in text]:
             raise InputError(f"{stray[0]}: a RUN_ID alone, or KEY=VALUE ...")
-        settings, choices = config.settings_of(asked), advising.choices_of(asked)
+        composed = config.composed_of(asked)
+        settings, choices = config.read(composed), dict(composed.hydra.runtime.choices)
         name = f"advise {jobs.cell_name(asked)}"
     tracking = settings.tracking.model_copy(
         update={"uri": uri or settings.tracking.uri, "experiment": experiment or settings.tracking.experiment}
@@ -105,7 +107,7 @@ def in_words(found: Advised, style: str) -> str:
             row.change,
             f"{row.converged} of {row.n}",
             f"{100 * row.rate:.0f}% [{100 * row.low:.0f}, {100 * row.high:.0f}]",
-            f"x {row.time:.2g}",
+            "" if np.isnan(row.time) else f"x {row.time:.2g}",
             row.networks,
         ]
         for row in table.itertuples()

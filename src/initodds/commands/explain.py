@@ -13,8 +13,12 @@ from tabulate import tabulate
 
 from initodds.cells import cell, config
 from initodds.cells.settings import Settings
+from initodds.networks.network import Stack
+from initodds.networks.weights_files import read_layers
 from initodds.tracking import loading, reading, records, stored_settings
 from initodds.tracking.store import Store, search
+from initodds.training.evaluation import evaluate
+from initodds.verdicts import diagnosis
 from initodds.verdicts.diagnosis import Diagnosis
 from initodds.verdicts.explanation import explain
 from initodds.verdicts.start import in_words, start_of
@@ -36,6 +40,12 @@ def main() -> None:
         " --start or --weights, a cell as initodds takes it",
     )
     parser.add_argument("--start", action="store_true", help="look at a cell's networks before any training")
+    parser.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="look at a trained network from elsewhere, of the cell's data and network: npz, safetensors, .pt or .pth"
+        " (a state_dict), .keras, .h5",
+    )
     parser.add_argument("--uri", default=loading.DEFAULT_URI, help="tracking URI (default: %(default)s)")
     parser.add_argument("--experiment", default=loading.DEFAULT_EXPERIMENT, help="default: %(default)s")
     parser.add_argument("--data-root", help="folder with the data set's files, where it has any (default: as trained)")
@@ -49,15 +59,45 @@ def main() -> None:
 def _answer(options: argparse.Namespace) -> str:
     """What there is to say. Raises InputError for what is not accepted."""
     is_run = len(options.asked) == 1 and "=" not in options.asked[0]
-    if options.start:
+    if options.start or options.weights:
+        flag = "--start" if options.start else "--weights"
         if stray := [text for text in options.asked if "=" not in text]:
-            raise InputError(f"{stray[0]}: --start takes a cell as initodds does, KEY=VALUE ...")
-        return report_start(config.settings_of(options.asked))
+            raise InputError(f"{stray[0]}: {flag} takes a cell as initodds does, KEY=VALUE ...")
+        settings = config.settings_of(options.asked)
+        return report_start(settings) if options.start else report_weights(settings, options.weights)
     if not is_run:
         raise InputError("one RUN_ID is needed; --start KEY=VALUE ... looks at a cell before any training")
     store = loading.open_store(options.uri, options.experiment, "--uri")
     found = diagnose_run(store, find_run(store, options.asked[0]), options.data_root)
     return "\n\n".join(report(found, at) for at in range(len(found.replicates)))
+
+
+def report_weights(settings: Settings, path: str) -> str:
+    """What is to say of a network that was trained elsewhere, whose weights are in a file: what it scores, why, and the
+    numbers behind it.
+
+    Raises InputError where the data cannot be had, or the file does not have the weights of such a network.
+    """
+    subject = cell.subject_of(settings)
+    layers = read_layers(path, subject.network)
+    dtype = np.dtype(np.float64)
+    seen = evaluate(Stack(subject.network, [layers], dtype), subject.data.test, subject.task)
+    dead = (seen.part_scores < settings.outcome.dead_recall).any(axis=1)
+    found = diagnosis.diagnose(
+        subject.network,
+        subject.task,
+        [layers],
+        None,
+        subject.data.train,
+        replicates=[0],
+        converged=(seen.score >= settings.outcome.target) & ~dead,
+        curved=np.ones(1, bool),
+        dtype=dtype,
+        dead_recall=settings.outcome.dead_recall,
+        on_step=_show,
+    )
+    score = f"{subject.task.score_name} {seen.score[0]:.4g} and cost {seen.cost[0]:.4g} on the test set"
+    return report(found, 0).replace("replicate 0", f"{path}: {score}", 1)
 
 
 def report_start(settings: Settings) -> str:

@@ -7,7 +7,7 @@ that it was chosen by.
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -20,7 +20,7 @@ from initodds.cells import advice, cell, options
 from initodds.cells.settings import Settings
 from initodds.statistics.rates import interval
 from initodds.sweeps import halving, jobs
-from initodds.sweeps.halving import AT_ONCE, CHOSEN_BY, Search, Tally
+from initodds.sweeps.halving import AT_ONCE, CHOSEN_BY, FIRST_LOOK, Search, Tally
 from initodds.sweeps.progress import Monitor
 from initodds.tracking import parts, reading
 from initodds.tracking.reading import Asked
@@ -107,6 +107,13 @@ class Trials:
         cell.subject_of(settings)
         return self._asked(remedy, settings).fingerprint
 
+    def both(self, first: Remedy, second: Remedy) -> Remedy | None:
+        """Two remedies at once; None where they do not go together."""
+        remedy = together(first, second)
+        with suppress(InputError):
+            return remedy if remedy and self.fingerprint(remedy) else None
+        return None
+
     def frame(self, remedy: Remedy, first: int, stop: int) -> pd.DataFrame:
         """The replicates from number `first` to before `stop` of the cell with a remedy, trained where they are not
         tracked yet."""
@@ -123,9 +130,9 @@ class Trials:
             known = parts.parts_between(runs, missing.first, stop)
             jobs.track(self._store, settings.model_copy(update={"diagnosis": diagnosis}), asked, missing.first, known)
             runs = self._runs(asked)
-        trained = [run for run in runs if run.replicates]
-        taken = sum(run.metrics["training_seconds"] for run in trained)
-        self.seconds[remedy.text] = taken / sum(run.replicates for run in trained)
+        for run in runs:
+            if (run.first, run.replicates) == (0, FIRST_LOOK):  # of all alike, so that they can be compared
+                self.seconds[remedy.text] = run.metrics["training_seconds"] / FIRST_LOOK
         frames = [
             reading.rows_of(reading.read_replicates(self._store, part.run.id), part)
             for part in parts.parts_between(runs, first, stop)
@@ -166,7 +173,8 @@ def advise(trials: Trials, replicate_cause: str, minutes: float) -> Advised:
     confirm what is chosen are fewer where they are over."""
     end = time.monotonic() + 60 * minutes
     has_time: Callable[[], bool] = lambda: time.monotonic() < end  # noqa: E731
-    first = trials.frame(AS_IT_IS, 0, CHOSEN_BY)
+    looks = [trials.frame(AS_IT_IS, 0, FIRST_LOOK), trials.frame(AS_IT_IS, FIRST_LOOK, CHOSEN_BY)]
+    first = pd.concat(looks, ignore_index=True)
     before = Tally(AS_IT_IS, CHOSEN_BY, int((first["outcome"] == "converged").sum()))
     failed = first.loc[first["outcome"] != "converged", "cause"]
     causes = {str(cause): int(count) for cause, count in failed.value_counts().items()}
@@ -199,15 +207,6 @@ def _fitting(trials: Trials, causes: Sequence[str]) -> list[Remedy]:
     return fitting
 
 
-def choices_of(overrides: Sequence[str]) -> dict[str, str]:
-    """The option of each config group that a cell with these overrides has."""
-    config = OmegaConf.load(options.directory() / "config.yaml")
-    listed = [OmegaConf.to_container(entry) for entry in config.defaults if not isinstance(entry, str)]
-    options_by_group = {str(key): str(value) for entry in listed for key, value in cast(dict[Any, Any], entry).items()}
-    given = dict(text.split("=", 1) for text in overrides if "=" in text)
-    return {group: given.get(group, options_by_group[group]) for group in GROUPS}
-
-
 def table_of(found: Advised) -> pd.DataFrame:
     """A row for each change: what it sets, of how many networks how many converged with the 95 % interval, and what a
     network takes in time, as a multiple of what it takes as it is. The chosen one first, on the networks that confirmed
@@ -231,7 +230,7 @@ def _row(found: Advised, tally: Tally[Remedy], confirmed: bool) -> dict[str, Any
         "rate": count / n,
         "low": low,
         "high": high,
-        "time": found.seconds[remedy.text] / max(found.seconds[""], 1e-9),
+        "time": found.seconds.get(remedy.text, np.nan) / found.seconds.get("", np.nan),
         "networks": "fresh" if confirmed else "looked at to choose",
     }
 

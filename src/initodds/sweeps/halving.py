@@ -22,6 +22,10 @@ MOST_KEPT = 4
 the first ones where none did of any."""
 
 
+PAIRS = 4
+"""So many pairs at most are looked at: the best change with each of the next."""
+
+
 class Tried(Protocol):
     """A change: how many settings it changes."""
 
@@ -66,10 +70,11 @@ def search(
     together: Callable[[Change, Change], Change | None] = lambda first, second: None,
     has_time: Callable[[], bool] = lambda: True,
 ) -> Search[Change]:
-    """Try the changes, each alone and then the best two together, and confirm the best.
+    """Try the changes, each alone and then the best with each of the next, and confirm the best of all.
 
     before: the rate without any.  evaluate: of a change, the number of its replicates from number `first` to before
-    `stop` that converged.  together: both of two changes, or None.  has_time: whether there is time to go on.
+    `stop` that converged.  together: both of two changes, or None where they do not go together.  has_time: whether
+    there is time to go on.
     """
     result: Search[Change] = Search()
 
@@ -90,12 +95,18 @@ def search(
         if tally is kept[0] or has_time():
             look(tally, CHOSEN_BY)
     whole = _best([tally for tally in kept if tally.n == CHOSEN_BY])
-    if len(whole) > 1 and whole[0].rate < 1 and has_time():
-        both = together(whole[0].change, whole[1].change)
-        if both is not None:
-            result.tallies.append(Tally(both))
-            look(result.tallies[-1], CHOSEN_BY)
-            whole = _best([*whole, result.tallies[-1]])
+    if whole and whole[0].rate < 1:
+        pairs: list[Tally[Change]] = []
+        for partner in [*whole[1:], *(tally for tally in _best(result.tallies) if tally not in whole)]:
+            both = together(whole[0].change, partner.change)
+            if both is not None and len(pairs) < PAIRS and has_time():
+                pairs.append(Tally(both))
+                look(pairs[-1], FIRST_LOOK)
+        result.tallies += pairs
+        for tally in _best(pairs)[:1]:
+            if tally.rate >= whole[0].rate and has_time():
+                look(tally, CHOSEN_BY)
+                whole = _best([*whole, tally])
     if whole and whole[0].rate > before:
         result.chosen = whole[0]
         _confirm(result.chosen, evaluate, has_time)

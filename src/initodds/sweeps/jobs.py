@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
@@ -155,8 +156,32 @@ def run_cell(settings: Settings) -> tuple["Asked", bool]:
 
 
 def track(store: "Store", settings: Settings, asked: "Asked", first: int, known: Sequence["Part"]) -> None:
-    """Train and diagnose the replicates of a cell from number `first` on, and write them to the store. Those that are
-    `known` already, all of them, need only be diagnosed, if what that takes was kept. Raises as `run_cell` does."""
+    """Train and diagnose the replicates of a cell from number `first` on, and write them to the store, in portions,
+    each a run of its own, so that what is done is kept. Those that are `known` already, all of them, need only be
+    diagnosed, if what that takes was kept. Raises as `run_cell` does."""
+    from initodds.tracking import page
+
+    report = Report(asked.name + (f" from replicate {first}" if first else ""), cell.epochs_to_train(settings, first))
+    counts: Counter[str] = Counter()
+    subject = None
+    while first < settings.replicates:
+        outcome, subject = _track_portion(store, settings, asked, first, known, report, subject)
+        counts.update(outcome)
+        first, known = first + len(outcome), []
+    report.finish(page.counted(counts))
+
+
+def _track_portion(
+    store: "Store",
+    settings: Settings,
+    asked: "Asked",
+    first: int,
+    known: Sequence["Part"],
+    report: Report,
+    subject: cell.Subject | None,
+) -> tuple[list[str], cell.Subject]:
+    """Track the first portion of the replicates from number `first` on, or all that are `known`. Returns what became of
+    each, and what the settings name, made."""
     from initodds.tracking import again, identity, records, unsent, writing
     from initodds.tracking.store import Run, patiently, store_errors
 
@@ -164,23 +189,28 @@ def track(store: "Store", settings: Settings, asked: "Asked", first: int, known:
     name = asked.name + (f" from replicate {first}" if first else "")
     tags = {**writers.environment(), "job": str(tracked.job), "sweep": current() or ""}
     tags |= {identity.TAG: asked.fingerprint, records.DIAGNOSIS: settings.diagnosis.model_dump_json()}
-    heading = records.Heading(name, current(), tags, asked.params)
-    report = Report(name, cell.epochs_to_train(settings, first))
     run = patiently(lambda: Run(store, name, "cell", current(), tags), tracked.patience)
     record = None
     try:
         with run.ending(), run.pulse():
+            subject = subject or cell.subject_of(settings)
+            tags["engine"] = known[0].run.tags.get("engine", "") if known else ""
+            heading = records.Heading(name, current(), tags, asked.params)
             record = again.diagnosed(store, known, settings, heading, report)
-            if known and record is None:
-                print(f"initodds: {name}: is trained again, for what its diagnosis asks", file=sys.stderr)
-            record = record or records.record_of(cell.run(settings, report, first), settings, heading)
+            if record is None:
+                if known:
+                    print(f"initodds: {name}: is trained again, for what its diagnosis asks", file=sys.stderr)
+                tags["engine"] = subject.engine.__name__.lower()
+                _, stop = next(cell.portions(settings, subject, first))
+                record = records.record_of(cell.run(settings, report, first, stop, subject), settings, heading)
             report.stage("tracking")
+            run.client.set_tag(run.id, "engine", record.tags["engine"])
             writing.write(run, record)
     except store_errors() as error:
-        if record is None:
+        if record is None or subject is None:
             raise
         unsent.write_patiently(run, record, error, tracked.uri, tracked.patience)
-    report.finish(record.in_words)
+    return record.replicates["outcome"].tolist(), subject
 
 
 def asked_for(

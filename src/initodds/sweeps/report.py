@@ -107,7 +107,7 @@ class Report:
             listed=LISTED,
             extremes=report_words.extremes(of_cells, by),
             never_seen=report_words.never_seen(of_cells),
-            widened=report_words.widened(of_cells, by),
+            given_orders=rates.given_orders(frame["sgd.orders"]),
             rates_table=_rates_table(of_cells, by),
             by=by,
             compared=report_words.compared(self.tables["comparisons"]) if len(self.tables["comparisons"]) else "",
@@ -178,7 +178,7 @@ def _source(run: Any) -> list[tuple[str, str]]:
 
 def _orders(frame: pd.DataFrame) -> list[tuple[str, str]]:
     """How many data orders the networks have; nothing where each has its own."""
-    number = int(rates.orders_of(frame).max()) + 1
+    number = frame.groupby(["seed", "order"]).ngroups
     return [("data orders", str(number))] if number < frame.groupby(["seed", "replicate"]).ngroups else []
 
 

@@ -74,17 +74,6 @@ def never_seen(of_cells: pd.DataFrame) -> str:
     return f"No network is {words}: at most {bound:.0f} % would be compatible with that{in_any}."
 
 
-def widened(of_cells: pd.DataFrame, by: list[str]) -> str:
-    """What is to say of cells in which the data orders differ."""
-    number = of_cells[of_cells["dispersion"] > 1].groupby(by, dropna=False).ngroups
-    if not number:
-        return ""
-    return (
-        f"In {counted(number, 'cell')}, the replicates of one data order agree more than chance has it; the intervals"
-        " are widened for it."
-    )
-
-
 def compared(table: pd.DataFrame) -> str:
     """How many settings can be told apart by what; `table` is that of `compare`."""
     apart = int((table["p_holm"] < 1 - CONFIDENCE).sum())

@@ -1,5 +1,7 @@
 """What the page of a cell's run shows: its numbers, and the cell in words."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,8 +55,16 @@ def metrics(frame: pd.DataFrame, common: Common, table: pd.DataFrame) -> dict[st
 
 def in_words(outcome: Array) -> str:
     """What became of the replicates whose outcomes these are, in a few words: `30 converged, 2 partial`."""
-    counts = {name: int((outcome == name).sum()) for name in OUTCOMES}
-    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return counted(Counter(outcome.tolist()))
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """How many replicates have each outcome, in a few words.
+
+    >>> counted({"partial": 2, "converged": 30})
+    '30 converged, 2 partial'
+    """
+    return ", ".join(f"{counts[name]} {name}" for name in OUTCOMES if counts.get(name))
 
 
 def description(frame: pd.DataFrame, common: Common, diagnosis: "Diagnosis | None", table: pd.DataFrame) -> str:

@@ -76,13 +76,6 @@ class Record:
         return stored_settings.from_text(self.settings, self.name).data_sha256
 
     @property
-    def in_words(self) -> str:
-        """What became of its replicates: `30 converged, 2 partial`."""
-        from initodds.tracking import page
-
-        return page.in_words(self.replicates["outcome"].to_numpy())
-
-    @property
     def curves(self) -> pd.DataFrame:
         """Its `checkpoints_frame`, with each replicate's outcome."""
         curves = checkpoints_frame(self.history, self.history["replicates"])

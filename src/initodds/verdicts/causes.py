@@ -208,6 +208,7 @@ ENTRIES: tuple[Cause, ...] = (
             "cross_entropy",
             "standardize_inputs",
             "small_batch",
+            "wider",
         ),
     ),
     Cause(

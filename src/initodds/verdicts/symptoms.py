@@ -120,6 +120,19 @@ class Symptoms:
         return np.linalg.norm(self.gradient, axis=1)
 
 
+OF_START = (
+    "born_flat",
+    "born_units",
+    "born_constant",
+    "spread_at_start",
+    "gradient_at_start",
+    "growth",
+    "moved",
+    "first_step",
+)
+"""The symptoms that are told by the weights before training."""
+
+
 def widths(network: Network, task: Task) -> dict[str, int]:
     """The second dimension of the symptoms that have one."""
     layers, parts = len(network.layers), task.parts
@@ -132,11 +145,15 @@ def symptoms_of(
     train: Split,
     dtype: np.dtype,
     trained: Sequence[Sequence[Layer]],
-    initial: Sequence[Sequence[Layer]],
+    initial: Sequence[Sequence[Layer]] | None,
     step: Step | None = None,
 ) -> Symptoms:
     """The symptoms of the networks of a landscape over the examples of `train`, which have the layers `trained` and
-    began with the layers `initial`. `step`: how a step of theirs is taken, None where that is not known."""
+    began with the layers `initial`, None where that is not known: what would be told by them is NaN then. `step`: how a
+    step of theirs is taken, None where that is not known."""
+    if initial is None:
+        found = symptoms_of(landscape, task, train, dtype, trained, trained, step)
+        return replace(found, **dict.fromkeys(OF_START, np.full(landscape.stack.replicates, np.nan)))
     stack = landscape.stack
     network = stack.network
     layers = [_hidden_units(landscape, layer) for layer in range(len(network.activations))]
