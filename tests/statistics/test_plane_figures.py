@@ -37,7 +37,7 @@ def test_colours_are_those_of_the_outcomes_and_are_mixed():
     np.testing.assert_allclose(np.sqrt(edges[1:] * edges[:-1]), [0.1, 1, 10])
 
 
-def test_a_cost_is_shown_by_its_logarithm_and_what_is_not_finite_is_black():
+def test_a_cost_is_shown_by_its_logarithm_and_what_is_not_finite_is_grey():
     table = frame()
     table.loc[table["x"] == 10, "cost"] = np.inf
     _, (ax,) = figures.panels(1, 4, 4)
@@ -45,7 +45,7 @@ def test_a_cost_is_shown_by_its_logarithm_and_what_is_not_finite_is_black():
     mesh = ax.collections[0]
     assert mesh.get_array().mask.tolist() == [[False, False, True], [False, False, True]]
     assert type(mesh.norm).__name__ == "LogNorm"
-    assert ax.get_facecolor()[:3] == (0, 0, 0)
+    assert ax.get_facecolor()[:3] == (0.75, 0.75, 0.75)
 
 
 def test_one_point_and_no_finite_cost_are_drawn_too():

@@ -139,7 +139,7 @@ def _track(plane: "Plane", out: Path | None) -> None:
     folder = KEPT / key
     from initodds.cells.points import Trainer
 
-    with _map_run(opened, plane, key).ending() as run:
+    with _map_run(opened, plane, key).ending() as run, run.pulse():
         start = time.monotonic()
         results = tiles.train(Trainer(plane), folder)
         picture = _picture(plane, results)

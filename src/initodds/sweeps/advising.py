@@ -16,7 +16,7 @@ import pandas as pd
 from omegaconf import OmegaConf
 from pydantic import ValidationError
 
-from initodds.cells import advice, cell, options
+from initodds.cells import advice, cell, objects, options
 from initodds.cells.settings import Settings
 from initodds.statistics.rates import interval
 from initodds.sweeps import halving, jobs
@@ -104,7 +104,8 @@ class Trials:
     def fingerprint(self, remedy: Remedy) -> str:
         """What identifies the cell with a remedy. Raises InputError where it cannot be run."""
         settings = self.settings_of(remedy)
-        cell.subject_of(settings)
+        subject = cell.subject_of(settings)
+        subject.engine.require_support(subject.network, objects.optimizer(settings))
         return self._asked(remedy, settings).fingerprint
 
     def both(self, first: Remedy, second: Remedy) -> Remedy | None:
@@ -163,7 +164,7 @@ def question(store: Store, settings: Settings, name: str) -> Any:
         run = Run.again(store, earlier[-1].info.run_id, tags)
     else:
         run = Run(store, name, "sweep", None, tags)
-    with run.ending():
+    with run.ending(), run.pulse():
         jobs.begin(run.id)
         yield run
 
