@@ -7,9 +7,8 @@ help: ## list the targets
 sweep: .venv/ready ## the quickstart: 24 cells of 32 networks, about a minute; prints the table of rates
 	@$(BIN)/initodds experiment=quickstart
 
-ui: .venv/ready ## serve the MLflow UI on what was swept
-	@echo "Open http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning"
-	@$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
+ui: .venv/ready ## serve the MLflow UI on what was swept, and print where to look
+	@$(BIN)/initodds-ui
 
 lint: .venv/ready ## style and types, as make test and .pre-commit-config.yaml look at them
 	$(BIN)/ruff check .

@@ -44,7 +44,7 @@ class CellSweeper(Sweeper):
         from initodds.sweeps import composing, edges, jobs, plan, rounds, summary
         from initodds.sweeps.progress import Monitor
         from initodds.tracking import reading, unsent
-        from initodds.tracking.store import bury, connect
+        from initodds.tracking.store import bury, connect, patiently
         from initodds.vocabulary import InputError
 
         size = self.max_batch_size
@@ -58,7 +58,7 @@ class CellSweeper(Sweeper):
         precision = rounds.precision_of(self.config)
         composing.save(self.config)
         tracked = self.config.tracking
-        store = connect(tracked.uri, tracked.experiment)
+        store = patiently(lambda: connect(tracked.uri, tracked.experiment), tracked.patience)
         bury(store)
         unsent.send(store)
         composer = composing.Composer(self.loader, self.config)
@@ -66,8 +66,8 @@ class CellSweeper(Sweeper):
         if questions:
             return edges.sweep(store, questions, composer, name, self.config, self.launch)
         planned = plan.read(cells, composer)
-        with plan.sweep_run(store, planned, name, rerun=bool(tracked.rerun)).ending() as run:
-            jobs.begin(run.id)
+        with plan.sweep_run(store, planned, name, rerun=bool(tracked.rerun)).ending() as run, run.pulse():
+            jobs.begin(run.id, jobs.swept_keys([cell.overrides for cell in planned]))
             todo = plan.to_do(store, run.id, planned, rerun=bool(tracked.rerun))
             if tracked_already := sum(cell.error is None for cell in planned) - len(todo):
                 print(f"{tracked_already} of {len(planned)} cells need not be run", file=sys.stderr)

@@ -21,8 +21,8 @@ CAUSES = (
     "straight_line",
     "units_dead",
     "constant_prediction",
-    "dead_classes",
     "unsteady",
+    "dead_classes",
     "dead_examples",
     "none",
 )

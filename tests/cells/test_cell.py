@@ -1,3 +1,5 @@
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -5,6 +7,9 @@ import pytest
 
 from initodds.cells import cell, objects
 from initodds.cells.streams import random_stream
+from initodds.cells.threads import THREADS, in_threads, threads
+from initodds.engines import auto, building, compiled
+from initodds.engines.compiled import Compiled
 from initodds.engines.stacked import Stacked
 from initodds.initializers import Uniform
 from initodds.networks.network import Network
@@ -34,49 +39,127 @@ def test_more_replicates_leave_the_first_ones_as_they_were():
 
 
 def test_a_cell_does_not_depend_on_how_its_replicates_are_stacked(monkeypatch: pytest.MonkeyPatch):
-    settings = settings_of(*SMALL, "replicates=10", "sgd.orders=3")
+    settings = settings_of(*SMALL, "replicates=10", "sgd.orders=3", "engine=stacked")
     whole = cell.run(settings)
     monkeypatch.setattr(Stacked, "side_by_side", 2)
     split = cell.run(settings)
-    assert [list(places) for places in cell.stacks_of(settings, np.arange(10) % 3)] == [
-        [0, 3],
-        [6, 9],
-        [1, 4],
-        [7],
-        [2, 5],
-        [8],
-    ]
     np.testing.assert_allclose(split.history.cost, whole.history.cost, rtol=0, atol=1e-10)
     for mine, reference in zip(split.history.layers, whole.history.layers, strict=True):
         np.testing.assert_allclose(mine[0][0], reference[0][0], rtol=0, atol=1e-10)
 
 
+def test_stacks_are_of_one_order_and_fill_the_threads():
+    def stacks(*arguments: object) -> list[list[int]]:
+        return [places.tolist() for places in cell.stacks_of(*arguments)]
+
+    assert stacks(np.arange(7) % 3, True, 2) == [[0, 3], [6], [1, 4], [2, 5]]
+    assert stacks(np.arange(7), False, 4) == [[0, 1, 2, 3], [4, 5, 6]]
+    assert [len(stack) for stack in stacks(np.arange(100), False, 32, 2)] == [25] * 4
+    assert [len(stack) for stack in stacks(np.arange(9), False, 32, 2)] == [5, 4]
+    assert stacks(np.arange(2), False, 32, 4) == [[0], [1]]
+
+
 def test_progress_is_told_as_often_as_announced():
-    settings = settings_of(*SMALL, "replicates=5", "sgd.orders=2")
-    report = Report("a cell", 4)
-    cell.run(settings, report)
-    assert report.done == cell.epochs_to_train(settings) == 2 * 2
+    for settings in (settings_of(*SMALL, "replicates=5"), settings_of(*SMALL, "replicates=5", "sgd.orders=2")):
+        report = Report("a cell", 10)
+        cell.run(settings, report)
+        assert report.done == cell.epochs_to_train(settings) == 5 * 2
 
 
-@pytest.mark.parametrize("batch_size", [50, 7])
-def test_a_replicate_with_its_own_order_is_the_same_in_any_company(batch_size: int, monkeypatch: pytest.MonkeyPatch):
-    options = (*SMALL, "sgd.orders=null", f"sgd.batch_size={batch_size}")
-    together = cell.run(settings_of(*options, "replicates=5"))
-    alone = cell.run(settings_of(*options, "replicates=5"), first=3)
-    monkeypatch.setattr(Stacked, "side_by_side", 1)
-    apart = cell.run(settings_of(*options, "replicates=5"))
-    assert together.orders.tolist() == [0, 1, 2, 3, 4]
-    np.testing.assert_allclose(together.history.cost, apart.history.cost, rtol=0, atol=1e-10)
-    np.testing.assert_allclose(together.history.cost[:, 3:], alone.history.cost, rtol=0, atol=1e-10)
-    # The order of replicate r is that of number r where they are shared.
-    shared = cell.run(settings_of(*SMALL, f"sgd.batch_size={batch_size}", "replicates=5", "sgd.orders=5"))
-    np.testing.assert_allclose(together.history.cost, shared.history.cost, rtol=0, atol=1e-10)
+COMPANY = [
+    (),
+    ("dtype=float32",),
+    ("sgd.batch_size=7", "dtype=float32", "sgd.learning_rate=30"),
+    ("engine=stacked", "dtype=float32"),
+    ("data=xor", "sgd.batch_size=4", "network.hidden=[2]", "sgd.epochs=30"),
+    ("data=xor", "sgd.batch_size=2", "network.hidden=[3]", "sgd.epochs=130", "engine=stacked", "dtype=float32"),
+    ("network.hidden=[9,5]", "network.activation=relu", "optimizer=adam", "sgd.learning_rate=0.01"),
+]
+
+
+@pytest.mark.parametrize("options", COMPANY, ids=" ".join)
+def test_a_replicate_is_bit_for_bit_the_same_in_any_company(options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch):
+    settings = settings_of(*SMALL, *options, "replicates=37", "diagnosis.of=none")
+    monkeypatch.setenv(THREADS, "2")
+    together = cell.run(settings)
+    assert together.orders.tolist() == list(range(37))
+    monkeypatch.setenv(THREADS, "1")
+    for first, stop in ((5, 6), (20, 23), (36, 37)):
+        alone, places = cell.run(settings, first=first, stop=stop), slice(first, stop)
+        for name in ("score", "cost", "part_scores", "hidden_saturated", "outputs_high"):
+            np.testing.assert_array_equal(getattr(alone.history, name), getattr(together.history, name)[:, places])
+        for mine, reference in zip(alone.history.layers, together.history.layers[places], strict=True):
+            for (weights, biases), (others, other_biases) in zip(mine, reference, strict=True):
+                np.testing.assert_array_equal(weights, others)
+                np.testing.assert_array_equal(biases, other_biases)
+
+
+@pytest.mark.parametrize("batch_size", [50, 7, 1437])
+def test_engines_and_shared_orders_agree_on_each_replicate(batch_size: int):
+    options = (*SMALL, f"sgd.batch_size={batch_size}", "replicates=5")
+    own = cell.run(settings_of(*options))
+    for others in (("engine=stacked",), ("engine=matrix",), ("sgd.orders=5",), ("sgd.orders=5", "engine=stacked")):
+        other = cell.run(settings_of(*options, *others))
+        np.testing.assert_allclose(own.history.cost, other.history.cost, rtol=0, atol=1e-10)
+
+
+def test_the_engine_is_chosen_and_known(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    settings = settings_of(*SMALL)
+    assert cell.subject_of(settings).engine is (Compiled if compiled.available() else Stacked)
+    monkeypatch.setattr(compiled, "_built", lambda real: building.BuildError("there is no C compiler"))
+    auto._say_once.cache_clear()
+    assert cell.subject_of(settings).engine is Stacked
+    assert caplog.messages == ["there is no C compiler: the NumPy engine is used, engine=stacked"]
+    with pytest.raises(InputError, match=r"^engine=compiled: there is no C compiler; engine=stacked, by NumPy,"):
+        settings_of(*SMALL, "engine=compiled")
+
+
+def test_a_thread_that_fails_ends_the_others():
+    def work(piece: int, go_on: Callable[[], None]) -> None:
+        if piece == 0:
+            raise InputError("no")
+        while True:
+            go_on()
+
+    with pytest.raises(InputError, match=r"^no$"):
+        in_threads(work, range(5), 3)
+    assert in_threads(lambda piece, go_on: piece**2, range(5), 3) == [0, 1, 4, 9, 16]
+
+
+def test_threads_are_what_the_user_says(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv(THREADS, raising=False)
+    assert threads() >= 1
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    assert threads() == 1
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "3")
+    assert threads() == 3
+    monkeypatch.setenv(THREADS, "7")
+    assert threads() == 7
+    for bad in ("0", "-1", "two"):
+        monkeypatch.setenv(THREADS, bad)
+        with pytest.raises(InputError, match=f"^INITODDS_THREADS={bad}: "):
+            threads()
+
+
+def test_portions_are_as_large_as_work_and_memory_allow(monkeypatch: pytest.MonkeyPatch):
+    settings = settings_of(*SMALL, "replicates=1000000000", "diagnosis.of=none")
+    subject = cell.subject_of(settings)
+    first, second = itertools.islice(cell.portions(settings, subject, 7), 2)
+    assert first[0] == 7
+    assert first[1] == second[0]
+    assert cell.epochs_to_train(settings, 7) == 2 * (10**9 - 7)
+    monkeypatch.setattr(cell, "MEMORY_AT_ONCE", 3 * objects.memory(settings, subject.network, 1))
+    assert next(cell.portions(settings, subject)) == (0, 3)
+    few = settings.model_copy(update={"replicates": 5})
+    assert list(cell.portions(few, subject)) == [(0, 3), (3, 5)]
+    monkeypatch.setattr(cell, "MEMORY_AT_ONCE", 1)
+    assert list(cell.portions(few, subject, 3)) == [(3, 4), (4, 5)]
 
 
 def test_the_data_orders_differ():
-    settings = settings_of(*SMALL, "replicates=4", "sgd.orders=2", "init=zeros")
-    costs = cell.run(settings).history.cost[-1]
     # Networks that start alike differ by their data order alone.
+    assert len(set(cell.run(settings_of(*SMALL, "replicates=4", "init=zeros")).history.cost[-1])) == 4
+    costs = cell.run(settings_of(*SMALL, "replicates=4", "sgd.orders=2", "init=zeros")).history.cost[-1]
     assert costs[0] == costs[2]
     assert costs[1] == costs[3]
     assert costs[0] != costs[1]
@@ -108,7 +191,7 @@ def test_engines_agree_on_outcome_and_cost(engine: str, caplog: pytest.LogCaptur
     assert other.judgement.outcome.tolist() == stacked.judgement.outcome.tolist()
     np.testing.assert_allclose(other.history.cost, stacked.history.cost, rtol=0, atol=1e-8)
     assert "one after another" in caplog.text
-    assert " s; engine=stacked" in caplog.text
+    assert " s; engine=auto" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from initodds.cells import cell, objects, options
+from initodds.networks.network import Network
 from initodds.vocabulary import InputError
 from tests.conftest import settings_of
 
@@ -29,7 +30,9 @@ def test_every_option_of_every_group_is_accepted():
         names = sorted(path.stem for path in (options.directory() / group).glob("*.yaml"))
         assert names
         for option in names:
-            settings_of(f"{group}={option}")
+            # The one option without a value of its own for its key.
+            function = ["init.function=tests.conftest:random_layers"] if option == "from_function" else []
+            settings_of(f"{group}={option}", *function)
 
 
 @pytest.mark.parametrize(("option", "rate"), [("sgd", 3.0), ("adam", 0.001), ("adamw", 0.001), ("rmsprop", 0.001)])
@@ -110,7 +113,7 @@ def test_a_bad_value_is_told_in_one_line_with_its_key(overrides: list[str], key:
         ("sgd.speed=3", "sgd.speed: there is no such key; there are batch_size, learning_rate, epochs, "),
         (
             "init=nowhere",
-            "Could not find 'init/nowhere' Available options in 'init': centred constant flax_dense gaussian half ",
+            "Could not find 'init/nowhere' Available options in 'init': centred constant flax_dense from_function ",
         ),
         ("tracking.experiment=Überprüfung/🚀", "Überprüfung/🚀: cannot be read; .*quoted twice: 'tracking.experiment="),
         ("sgd.batch_size", "sgd.batch_size: cannot be read; sgd.batch_size=VALUE is needed"),
@@ -177,11 +180,13 @@ def test_what_takes_long_but_no_memory_is_not_refused(key: str):
 
 
 def test_a_cell_that_has_room_is_not_refused(monkeypatch: pytest.MonkeyPatch):
-    # 784-30-10 has 23,860 parameters, drawn as float64 and trained as float32: 286 kB each.
+    # 784-30-10 has 23,860 parameters, drawn as float64 and trained as float32, and 18 checkpoints: 288 kB each.
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(total=300_000_000))
-    objects.dataset(settings_of("replicates=1000"))
+    settings = settings_of("replicates=1000000000")
+    objects.dataset(settings)
+    objects.require_room(settings, Network((784, 30, 10)), 1000)
     with pytest.raises(InputError, match="replicates=1100, "):
-        objects.dataset(settings_of("replicates=1100"))
+        objects.require_room(settings, Network((784, 30, 10)), 1100)
 
 
 def test_a_batch_over_the_training_set_is_refused_with_its_size():

@@ -51,7 +51,8 @@ def test_a_sweep_from_the_command_to_the_table(launcher: str, tmp_path: Path, mo
     }
     assert "| unit" in sweep.data.tags["mlflow.note.content"]
     artifacts = Path(sweep.info.artifact_uri)
-    assert {path.name for path in artifacts.iterdir()} == {"cells.json", "rates.csv", "rates.md", "rates.png"}
+    files = {"cells.json", "rates.csv", "rates.md", "rates.png", "report.html"}
+    assert {path.name for path in artifacts.iterdir()} == files
 
 
 def test_one_cell_alone_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

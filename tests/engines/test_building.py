@@ -1,6 +1,7 @@
 """A C file is compiled once, and where it cannot be, one line says why."""
 
 import ctypes
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -73,6 +74,22 @@ def test_one_that_this_system_cannot_load_is_compiled_anew(cache: Path, source: 
     path.unlink()
     (cache / f"{key}-{building._digest(b'no library')}.so").write_bytes(b"no library")
     assert answer(source) == 42
+
+
+@needs_compiler
+def test_what_was_not_loaded_for_long_is_removed(cache: Path, source: Path):
+    assert answer(source) == 42
+    (used,) = cache.iterdir()
+    old = cache / "of-an-earlier-version.so"
+    old.write_bytes(b"old")
+    (cache / "tmpkilled").mkdir()
+    for path in (old, cache / "tmpkilled", used):
+        os.utime(path, (0, 0))
+    assert answer(source) == 42  # which is loaded, and so is used
+    assert old.exists()
+    assert answer(source, "ANSWER=43") == 43
+    assert used.exists()
+    assert len(list(cache.iterdir())) == 2
 
 
 def test_what_is_wrong_is_said_in_one_line(cache: Path, source: Path, monkeypatch: pytest.MonkeyPatch):

@@ -12,13 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from initodds.engines import Engine, Problem, Reduction, building, compiled
+from initodds.engines import Engine, Problem, Reduction, auto, building, compiled
+from initodds.engines.auto import Auto
 from initodds.engines.compiled import Compiled, unsupported
 from initodds.engines.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from initodds.engines.stacked import Stacked
 from initodds.networks.activations import LeakyRelu, Relu
 from initodds.networks.network import Layer, Network, Stack
 from initodds.networks.outputs import OUTPUTS
+from initodds.vocabulary import InputError
 from tests.conftest import problem_of, random_layers
 
 needs_compiler = pytest.mark.skipif(not compiled.available(), reason="there is no C compiler")
@@ -68,7 +70,6 @@ def assert_close(mine: Stack, reference: Stack, **tolerance: float) -> None:
 def assert_agree(problem: Problem, layers: list[list[Layer]], batch: int, own: bool, factors: bool = False) -> None:
     """By the NumPy engine and compiled, two epochs end with the same weights; in float64."""
     stacked, fast = Stacked(problem, layers), Compiled(problem, layers)
-    assert isinstance(fast, Compiled), unsupported(problem)
     for seed in (3, 4):
         given_orders = len(layers) if own else None
         expected = epoch(stacked, batch, given_orders, factors, seed)
@@ -279,9 +280,13 @@ class SlowSGD(SGD):
         (Network((2**16 + 1, 1, 2)), SGD(1.0), np.float64, "more than 65536 features are not compiled"),
     ],
 )
-def test_what_is_not_compiled_is_left_to_numpy(network: Network, optimizer: Optimizer, dtype: type, said: str):
-    problem = problem_of(network, np.zeros((2, 1)), np.zeros((2, 3)), optimizer=optimizer, dtype=dtype)
-    assert unsupported(problem) == said
+def test_what_is_not_compiled_is_refused_and_left_to_numpy(
+    network: Network, optimizer: Optimizer, dtype: type, said: str
+):
+    assert unsupported(network, optimizer, np.dtype(dtype)) == said
+    assert Auto.choice(network, optimizer, np.dtype(dtype)) is Stacked
+    with pytest.raises(InputError, match=f"^engine=compiled: {said}; engine=stacked, by NumPy, supports all$"):
+        Compiled.require_support(network, optimizer, np.dtype(dtype))
 
 
 @needs_compiler
@@ -294,20 +299,20 @@ def test_without_a_compiler_numpy_trains_and_one_line_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, rng: np.random.Generator
 ):
     monkeypatch.setattr(compiled, "_built", lambda real: building.BuildError("there is no C compiler"))
-    compiled._say_once.cache_clear()
+    auto._say_once.cache_clear()
     network = Network((20, 9, 3))
     problem = problem_of(network, *example_set(network, 0.3, rng))
     layers = random_layers(network, 2, rng)
     with caplog.at_level(logging.WARNING):
-        engines = [Compiled(problem, layers) for _ in range(2)]
-    assert caplog.messages == ["engine=compiled: there is no C compiler; the NumPy engine, stacked, is used"]
+        engines = [Auto(problem, layers) for _ in range(2)]
+    assert caplog.messages == ["there is no C compiler: the NumPy engine is used, engine=stacked"]
     assert not compiled.available()
     assert_close(epoch(engines[0], 10), epoch(Stacked(problem, layers), 10), rtol=0, atol=0)
 
 
 TRAINING = """
 import numpy as np
-from initodds.engines import Problem, building, compiled
+from initodds.engines import Problem, auto, building, compiled
 from initodds.engines.optimizers import SGD, Adam, AdamW, RMSprop
 from initodds.networks.network import Network
 
@@ -323,7 +328,7 @@ for dtype in (np.float32, np.float64):
                     targets = np.eye(sizes[-1])[rng.integers(sizes[-1], size=57)]
                     problem = Problem(network, x, targets, optimizer, "mean", np.dtype(dtype))
                     layers = [[(rng.normal(size=s), rng.normal(size=s[1])) for s in network.layers] for _ in range(2)]
-                    engine = compiled.Compiled(problem, layers)
+                    engine = auto.Auto(problem, layers)
                     for batch in (1, 13, 57, 150):
                         engine.steps(rng.integers(57, size=(2, 3, batch)))
                     assert np.isfinite(engine.stack().weights[0]).all()

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import barnard_exact, chi2_contingency, false_discovery_control
+from scipy.stats import barnard_exact, false_discovery_control
 
 from initodds.statistics.comparison import compare, holm, newcombe_interval, paired_interval
 from initodds.vocabulary import InputError
@@ -132,53 +132,3 @@ def test_an_unknown_outcome_is_no_difference_of_zero():
         compare(frame_of(unit=[0], half=[1]), "init", within=["init"])
     with pytest.raises(InputError, match=r"by=\['init', 'seed'\]: one column's name"):
         compare(frame_of(unit=[0], half=[1]), ["init", "seed"])  # type: ignore[arg-type]
-
-
-def over_orders(shares: np.ndarray, each: int, seeds: dict[str, int], rng: np.random.Generator) -> pd.DataFrame:
-    """Replicates of two inits, so many in each data order, that converge with the order's own share."""
-    parts = []
-    for (init, seed), of_init in zip(seeds.items(), shares, strict=True):
-        hits = rng.random((len(of_init), each)) < of_init[:, None]
-        outcome = np.where(hits.ravel(), "converged", "stuck")
-        order = np.repeat(np.arange(len(of_init)), each)
-        columns = {"init": init, "seed": seed, "replicate": range(len(order)), "order": order, "outcome": outcome}
-        parts.append(pd.DataFrame(columns))
-    return pd.concat(parts, ignore_index=True)
-
-
-@pytest.mark.parametrize("seeds", [{"half": 0, "unit": 1}, {"half": 0, "unit": 0}], ids=["unpaired", "paired"])
-def test_over_orders_that_differ_the_difference_is_widened_as_the_rates_are(
-    seeds: dict[str, int], rng: np.random.Generator
-):
-    covered, told_apart, told_apart_plainly = [], [], []
-    for _ in range(150):
-        shares = rng.beta(4, 4, size=(2, 16))  # each data order of each init has a share of its own, 0.5 on average
-        frame = over_orders(shares, 25, seeds, rng)
-        (row,) = compare(frame, "init").to_dict("records")
-        (plain,) = compare(frame, "init", widen=False).to_dict("records")
-        covered.append(row["low"] <= 0 <= row["high"])
-        told_apart.append(row["p"] < 0.05)
-        told_apart_plainly.append(plain["p"] < 0.05)
-        assert row["method"].startswith("paired" if len(set(seeds.values())) == 1 else "unpaired")
-    assert np.mean(covered) > 0.92
-    assert np.mean(told_apart) < 0.08
-    assert np.mean(told_apart_plainly) > 0.2
-
-
-def test_independent_replicates_are_compared_as_without_orders(rng: np.random.Generator):
-    frame = frame_of(half=[1, 0] * 20, unit=[1, 1, 0, 0] * 10).assign(order=0)
-    pd.testing.assert_frame_equal(compare(frame, "init"), compare(frame.drop(columns="order"), "init"))
-
-
-def test_the_widened_tests_are_the_chi_squared_ones_of_the_divided_counts():
-    outcome = ["converged"] * 10 + ["stuck"] * 10
-    wide = pd.DataFrame({"init": "wide", "seed": 0, "order": [0] * 10 + [1] * 10, "outcome": outcome})
-    even = pd.DataFrame(
-        {"init": "even", "seed": 1, "order": [0, 1] * 10, "outcome": ["stuck"] * 18 + ["converged"] * 2}
-    )
-    (row,) = compare(pd.concat([wide, even]), "init").to_dict("records")
-    # The orders tell wide's outcomes apart: a dispersion of 20, one network in place of 20.
-    assert row["p"] == pytest.approx(chi2_contingency([[0.5, 2], [0.5, 18]], correction=True).pvalue)
-    assert (row["low"], row["high"]) == pytest.approx(newcombe_interval(0.5, 1, 2, 20))
-    nobody = pd.concat([wide, even.assign(order=0)]).assign(outcome="stuck")
-    assert compare(nobody, "init")["p"].item() == 1

@@ -78,56 +78,6 @@ def test_wilson_of_whole_counts_is_scipys():
         assert rates.wilson(count, n) == pytest.approx(rates.interval(count, n), abs=1e-12)
 
 
-def test_wilson_covers_on_average(rng: np.random.Generator):
-    shares = rng.uniform(0.02, 0.98, size=4000)
-    counts = rng.binomial(32, shares)
-    low, high = rates.wilson(counts, np.full(4000, 32))
-    assert 0.93 < ((low <= shares) & (shares <= high)).mean() < 0.97
-
-
-def orders_of(shares: np.ndarray, each: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Replicates of one cell, so many in each data order, that converge with the order's own share."""
-    hits = rng.random((len(shares), each)) < shares[:, None]
-    order = np.repeat(np.arange(len(shares)), each)
-    return pd.DataFrame({"init": "a", "order": order, "outcome": np.where(hits.ravel(), "converged", "stuck")})
-
-
-def test_independent_replicates_are_seldom_called_over_dispersed(rng: np.random.Generator):
-    found = [rates.dispersion(orders_of(np.full(8, 0.4), 25, rng)) for _ in range(400)]
-    assert np.mean(np.array(found) > 1) == pytest.approx(0.05, abs=0.03)
-
-
-def test_an_interval_over_orders_that_differ_is_widened_and_covers(rng: np.random.Generator):
-    covered, widened = [], []
-    for _ in range(400):
-        shares = rng.beta(4, 4, size=12)  # each data order has a share of its own, 0.5 on average
-        table = rates.rates(orders_of(shares, 25, rng), ["init"])
-        row = table[table["outcome"] == "converged"].iloc[0]
-        covered.append(row["low"] <= 0.5 <= row["high"])
-        widened.append(row["dispersion"] > 1)
-    assert np.mean(widened) > 0.9
-    assert np.mean(covered) > 0.9
-
-
-def test_an_order_of_another_seed_is_another_order():
-    # 8 seeds of 4 orders of 8 replicates that all do the same: 32 independent things, of which half converge. Pearson's
-    # chi-squared of two outcomes that the clusters tell apart without error is n, here 256, on 31 degrees of freedom.
-    places = [(seed, order) for seed in range(8) for order in range(4) for _ in range(8)]
-    frame = pd.DataFrame(places, columns=["seed", "order"])
-    frame["outcome"] = np.where((frame["seed"] + frame["order"]) % 2, "converged", "stuck")
-    assert rates.dispersion(frame) == pytest.approx(256 / 31)
-    row = rates.rates(frame, []).query("outcome == 'converged'").iloc[0]
-    assert (row["low"], row["high"]) == pytest.approx(rates.interval(16, 32), abs=0.01)
-    of_one_seed = frame[frame["seed"] == 0]
-    assert rates.dispersion(of_one_seed) == rates.dispersion(of_one_seed.drop(columns="seed")) == pytest.approx(32 / 3)
-
-
-def test_one_order_or_one_outcome_is_not_over_dispersed(rng: np.random.Generator):
-    assert rates.dispersion(orders_of(np.array([0.5]), 20, rng)) == 1
-    assert rates.dispersion(orders_of(np.array([0.0, 0.0]), 20, rng)) == 1
-    assert rates.dispersion(FRAME) == 1
-
-
 def test_bad_frames_are_told():
     with pytest.raises(InputError, match=r"by=speed: not a column; the frame has init, sgd\.learning_rate, outcome"):
         rates.rates(FRAME, ["speed"])

@@ -126,3 +126,6 @@ def test_a_report_has_the_rows_of_the_sweep(initodds: Said, monkeypatch: pytest.
     report.main()
     table = pd.read_csv("report/rates.csv")
     assert table.groupby("init")["n"].first().to_dict() == {"half": 3, "uniform": 3}
+    page = Path("report/report.html").read_text()
+    assert "3 networks" in page
+    assert "6 networks" not in page

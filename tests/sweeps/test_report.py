@@ -23,6 +23,8 @@ def said_of(**converged: tuple[int, int]) -> list[str]:
 def test_the_extremes_are_two_cells_or_none():
     assert said_of(half=(0, 3)) == ["Converged: 0 of 3, 0 % [0, 56]."]
     assert said_of(half=(0, 3), unit=(0, 3)) == ["Converged, in each of 2 cells alike: 0 of 3, 0 % [0, 56]."]
+    of_several = "Converged, in each of 2 cells alike: 0 %; in that of the fewest networks, 0 of 3, 0 % [0, 56]."
+    assert said_of(half=(0, 8), unit=(0, 3)) == [of_several]
     assert said_of(half=(3, 3), unit=(0, 3), zeros=(0, 3)) == [
         "Most often converged: init half, 3 of 3, 100 % [44, 100].",
         "Least often: init unit, 0 of 3, 0 % [0, 56], and 1 other cell alike.",

@@ -15,10 +15,10 @@ import psutil
 import pytest
 
 from initodds import analysis
-from initodds.tracking import loading
+from initodds.tracking import loading, writers
 from initodds.tracking import store as store_module
 from initodds.vocabulary import InputError
-from tests.processes import command, launch
+from tests.processes import command, empty_database, launch
 
 SMALL = ("data=digits", "network.hidden=[6]", "sgd.epochs=2")
 GRID = ("-m", *SMALL, "init=unit,half", "sgd.batch_size=10,100")
@@ -205,7 +205,53 @@ def test_a_run_whose_process_is_gone_is_marked_at_the_next_start(tmp_path: Path,
     assert states == {"mine": "RUNNING", "dead": "KILLED", "elsewhere": "RUNNING"}
 
 
-store_module_writer = store_module.writer()
+def test_hosts_of_one_name_are_told_apart_and_a_silent_one_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mlflow.db").write_bytes(empty_database())
+    store = store_module.connect("sqlite:///mlflow.db", "initodds")
+    gone = writers.writer() | {"process": "999999999 1"}
+    silent = {"pulse": f"{time.time() - store_module.SECONDS_OF_SILENCE - 60:.0f}"}
+    heard = {"pulse": f"{time.time() - store_module.SECONDS_OF_SILENCE + 600:.0f}"}
+    written_by = {
+        "gone": gone,
+        "rebooted or a namesake": gone | {"boot": "another"},
+        "in another container": gone | {"container": "pid:[1]"},
+        "a silent namesake": gone | {"boot": "another"} | silent,
+        "silent elsewhere": gone | {"host": "another"} | silent,
+        "heard elsewhere": gone | {"host": "another"} | heard,
+        "silent here": writers.writer() | silent,  # its process is there: it is at work
+        "of 0.1.0, elsewhere": {"host": "another", "process": "1 1"},
+    }
+    runs = {}
+    for name, tags in written_by.items():
+        monkeypatch.setattr(store_module, "writer", lambda tags=tags: tags)
+        runs[name] = store_module.Run(store, name, "cell", None, {}).id
+    assert store_module.bury(store) == 3
+    killed = {name for name, run_id in runs.items() if store.client.get_run(run_id).info.status == "KILLED"}
+    assert killed == {"gone", "a silent namesake", "silent elsewhere"}
+
+
+def test_a_run_says_now_and_then_that_it_is_still_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mlflow.db").write_bytes(empty_database())
+    monkeypatch.setattr(store_module, "SECONDS_BETWEEN_PULSES", 0.05)
+    store = store_module.connect("sqlite:///mlflow.db", "initodds")
+    monkeypatch.setattr(store_module, "writer", lambda: writers.writer() | {"pulse": "0"})
+    run = store_module.Run(store, "long", "cell", None, {})
+
+    def pulse() -> float:
+        return float(store.client.get_run(run.id).data.tags["pulse"])
+
+    assert pulse() == 0
+    with run.pulse():
+        for _ in range(200):
+            if pulse() > 0:
+                break
+            time.sleep(0.05)
+    assert pulse() == pytest.approx(time.time(), abs=60)
+
+
+store_module_writer = writers.writer()
 
 
 def test_several_sweeps_at_once_on_a_database_that_does_not_exist(tmp_path: Path):

@@ -15,7 +15,9 @@ from initodds.tracking.store import Store
 from tests.processes import command
 
 SMALL = ("data=digits", "network.hidden=[6]", "sgd.epochs=2", "replicates=3", "sgd.checkpoints=2")
-SWEEP = ("-m", *SMALL, "init=half,unit", "sgd.batch_size=10,5000")
+AS_THEN = ("sgd.orders=4", "engine=stacked")
+"""What has become another default since."""
+SWEEP = ("-m", *SMALL, *AS_THEN, "init=half,unit", "sgd.batch_size=10,5000")
 TABLE = "tracking.replicates=table"
 FIRST_SWEEP = "45fb99a4"
 
@@ -90,7 +92,7 @@ def test_the_sweep_again_trains_nothing(old_store: Path):
 
 def test_more_replicates_train_only_the_new_ones(old_store: Path):
     before = runs_of_cells(old_store)
-    done = command(old_store, "-m", *SMALL[:3], SMALL[4], TABLE, "init=half,unit,uniform", "replicates=7")
+    done = command(old_store, "-m", *SMALL[:3], SMALL[4], *AS_THEN, TABLE, "init=half,unit,uniform", "replicates=7")
     assert done.returncode == 0, done.stderr
     new = store_module.search(opened(old_store), "tags.level = 'cell'")[len(before) :]
     assert [(run.data.params["init"], run.data.params["first"]) for run in new] == [("half", "5"), ("unit", "3")]
@@ -119,7 +121,7 @@ def test_it_is_reported(old_store: Path):
     done = subprocess.run([sys.executable, "-c", program], cwd=old_store, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "6 networks" in done.stdout
-    assert "half" in (old_store / "report" / "README.md").read_text()
+    assert "half" in (old_store / "report" / "report.html").read_text()
 
 
 def test_it_is_explained(old_store: Path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from initodds import analysis
-from initodds.tracking import loading
+from initodds.tracking import loading, writers
 from initodds.tracking import store as store_module
 from initodds.vocabulary import InputError
 
@@ -146,12 +146,12 @@ def test_a_server_that_does_not_exist_is_not_waited_for():
 
 def test_no_password_is_kept(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "argv", ["initodds", "tracking.uri=postgresql://me:secret@host:5432/x", "seed=3"])
-    assert store_module.environment()["command"] == "initodds tracking.uri=postgresql://me:***@host:5432/x seed=3"
-    assert store_module.shown("http://127.0.0.1:5000") == "http://127.0.0.1:5000"
+    assert writers.environment()["command"] == "initodds tracking.uri=postgresql://me:***@host:5432/x seed=3"
+    assert writers.shown("http://127.0.0.1:5000") == "http://127.0.0.1:5000"
 
 
 def test_a_users_runs_say_who_and_what_wrote_them():
-    store_module.provenance.cache_clear()
-    tags = store_module.provenance()
+    writers.provenance.cache_clear()
+    tags = writers.provenance()
     assert tags["mlflow.source.name"] == "initodds"
     assert len(tags.get("mlflow.source.git.commit", "0" * 40)) == 40

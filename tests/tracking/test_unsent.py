@@ -48,6 +48,16 @@ def test_what_is_kept_is_all_that_is_written(record: Record, tmp_path: Path):
     assert sum(path.stat().st_size for path in (tmp_path / "kept").iterdir()) < 60_000, "without the data set"
 
 
+def test_a_file_of_somebody_elses_stays_and_stops_nothing(record: Record, store: store_module.Store):
+    unsent.keep(record)
+    (kept,) = unsent.FOLDER.iterdir()
+    (kept / "notes.txt").write_text("mine")
+    assert unsent.send(store) == 1
+    assert [path.name for path in kept.iterdir()] == ["notes.txt"]
+    assert unsent.send(store) == 0
+    assert len(reading.tracked_cells(store)) == 1
+
+
 def test_a_kept_cell_is_written_as_it_would_have_been(
     record: Record, store: store_module.Store, capsys: pytest.CaptureFixture[str]
 ):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from initodds.cells import cell
-from initodds.tracking import reading, records, writing
+from initodds.tracking import reading, records, writers, writing
 from initodds.tracking import store as store_module
 from initodds.vocabulary import OUTCOMES, InputError
 from tests.conftest import record_of, settings_of
@@ -25,7 +25,7 @@ def test_what_is_read_back_is_what_was_trained(store: store_module.Store):
     settings = settings_of("data=digits", "init=symmetric", "network.hidden=[6,5]", "replicates=5", "sgd.epochs=3")
     trained = cell.run(settings)
     with store_module.open_run(store, "sweep", "sweep", None, {}) as sweep:
-        tags = {**store_module.environment(), "job": "0", "sweep": sweep.id}
+        tags = {**writers.environment(), "job": "0", "sweep": sweep.id}
         with store_module.open_run(store, "cell", "cell", sweep.id, tags) as run:
             writing.write(run, record_of(trained, settings, CHOICES))
     replicates = reading.children(store, run.id, "replicate")
@@ -52,7 +52,7 @@ def test_what_is_read_back_is_what_was_trained(store: store_module.Store):
     assert whole.data.tags["version.numpy"] == np.__version__
     assert whole.data.tags["blas"]
     assert [artifact.path for artifact in store.client.list_artifacts(run.id)] == [
-        "curves.png",
+        "curves.svg",
         "history.npz",
         "replicates.parquet",
         "settings.json",
@@ -106,6 +106,34 @@ def test_what_was_tracked_before_stays(store: store_module.Store):
     assert len(store.client.search_runs([store.experiment_id])) == 2
     with sqlite3.connect("runs.db") as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_what_is_not_finite_has_no_metric_and_is_named(store: store_module.Store):
+    """MLflow keeps NaN as 0, and found a diverged network by `cost < 0.1`."""
+    settings = settings_of(
+        "data=digits", "network.hidden=[4]", "sgd.epochs=1", "replicates=2", "sgd.learning_rate=1e30"
+    )
+    trained = cell.run(settings)
+    assert (trained.judgement.outcome == "diverged").all()
+    with store_module.open_run(store, "blown up", "cell", None, {}) as run:
+        writing.write(run, record_of(trained, settings, CHOICES))
+    assert not store_module.search(store, "metrics.cost < 0.1")
+    whole = store.client.get_run(run.id)
+    assert "cost" in whole.data.tags["not_finite"].split(", ")
+    assert "cost" not in whole.data.metrics
+    for mine in reading.children(store, run.id, "replicate"):
+        assert "cost" in mine.data.tags["not_finite"].split(", ")
+        assert all(np.isfinite(metric) for metric in mine.data.metrics.values())
+
+
+def test_a_cell_says_which_data_it_is_of(store: store_module.Store):
+    settings = settings_of("data=digits", "network.hidden=[4]", "sgd.epochs=1", "replicates=1")
+    record = record_of(cell.run(settings), settings, CHOICES)
+    with store_module.open_run(store, "cell", "cell", None, {}) as run:
+        writing.write(run, record)
+    (found,) = store_module.search(store, "dataset.name = 'digits'")
+    (used,) = found.inputs.dataset_inputs
+    assert (found.info.run_id, used.dataset.digest) == (run.id, record.data_sha256[:8])
 
 
 def test_a_description_that_is_too_long_is_cut_at_a_line(store: store_module.Store):

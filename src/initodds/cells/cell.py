@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -12,9 +13,11 @@ from initodds.cells import objects
 from initodds.cells.drawing import Drawing
 from initodds.cells.settings import Settings
 from initodds.cells.streams import ORDERS, ORDERS_ONWARD, random_stream
+from initodds.cells.threads import in_threads, threads
 from initodds.datasets import Dataset
 from initodds.datasets.tasks import Task, task_of
 from initodds.engines import Engine, Problem
+from initodds.engines.auto import Auto
 from initodds.networks.network import Layer, Network
 from initodds.training import loop
 from initodds.training.evaluation import evaluate
@@ -32,6 +35,12 @@ Array = np.ndarray
 logger = logging.getLogger(__name__)
 
 STEPS_TIMED = 5
+
+WORK_AT_ONCE = 2 * 10**11
+"""Multiplications, of a pass forward, by the networks of a portion of a cell: a minute or so."""
+
+MEMORY_AT_ONCE = 256 * 10**6
+"""Bytes that the weights and curves of a portion may take."""
 
 # Training examples that an initializer which looks at data gets to see.
 EXAMPLES_DRAWN_WITH = 256
@@ -107,8 +116,8 @@ class Cell:
 class Observer(Protocol):
     """Is told how far a cell is."""
 
-    def epoch(self) -> None:
-        """One more of the `epochs_to_train` epochs is done."""
+    def epoch(self, number: int = 1) -> None:
+        """So many more of the `epochs_to_train` are done. Called from any thread, one at a time."""
 
     def stage(self, name: str) -> None:
         """What is being done after the training, in a few words."""
@@ -117,19 +126,29 @@ class Observer(Protocol):
 class Silent:
     """An observer that takes no notice."""
 
-    def epoch(self) -> None: ...
+    def epoch(self, number: int = 1) -> None: ...
 
     def stage(self, name: str) -> None: ...
 
 
-def run(settings: Settings, observer: Observer | None = None, first: int = 0) -> Cell:
-    """Train, judge and diagnose the replicates of one cell, from number `first` to the last.
+def run(
+    settings: Settings,
+    observer: Observer | None = None,
+    first: int = 0,
+    stop: int | None = None,
+    subject: Subject | None = None,
+) -> Cell:
+    """Train, judge and diagnose the replicates of one cell, from number `first` to before `stop`, or to the last.
 
-    Raises InputError where the data cannot be had, do not fit the network, or are fewer than the batch size.
+    subject: what the settings name, where it is made already, see `subject_of`.
+    Raises InputError where the data cannot be had, do not fit the network, or are fewer than the batch size, or where
+    this machine's memory cannot hold so many networks at once.
     """
     observer = observer or Silent()
-    subject = subject_of(settings)
-    replicates = np.arange(first, settings.replicates)
+    subject = subject or subject_of(settings)
+    stop = settings.replicates if stop is None else stop
+    objects.require_room(settings, subject.network, stop - first)
+    replicates = np.arange(first, stop)
     if subject.engine.side_by_side == 1 and len(replicates) > 1:
         logger.warning(slowness(settings, subject))
     for line in subject.warnings():
@@ -181,7 +200,10 @@ def subject_of(settings: Settings) -> Subject:
         targeted = f"network.cost={settings.network.cost}: targets from {targets.min():g} to {targets.max():g}"
         raise InputError(f"{targeted}; it needs targets from 0 to 1, see network.targets and data.scale_targets")
     drawing = Drawing(objects.initializer(settings), network, data.train.x[:EXAMPLES_DRAWN_WITH])
-    return Subject(data, task, network, drawing, objects.engine(settings))
+    engine = objects.engine(settings)
+    if issubclass(engine, Auto):
+        engine = engine.choice(network, objects.optimizer(settings), np.dtype(settings.dtype))
+    return Subject(data, task, network, drawing, engine)
 
 
 def stuck_cost_of(subject: Subject, best_constant_cost: float) -> float:
@@ -200,15 +222,25 @@ def train(
     layers: Sequence[Sequence[Layer]],
     orders: Array,
     stream: int = ORDERS,
-    on_epoch: Callable[[], None] = lambda: None,
+    on_epoch: Callable[[int], None] = lambda number: None,
 ) -> History:
     """Train R networks from their `layers`, each in its own of the data `orders` (R,) of a random stream."""
     data, task = subject.data, subject.task
     problem = problem_of(settings, subject)
-    stacks = stacks_of(settings, orders)
-    histories = [
-        loop.train(
-            subject.engine(problem, [layers[member] for member in members]),
+    number = threads() if getattr(subject.engine, "in_threads", False) else 1
+    stacks = stacks_of(orders, settings.sgd.orders is not None, subject.engine.side_by_side, number)
+    one_at_a_time = Lock()
+
+    def train_stack(members: Array, go_on: Callable[[], None]) -> History:
+        def on_epochs(epochs: int) -> None:
+            go_on()
+            with one_at_a_time:
+                on_epoch(epochs * len(members))
+
+        with one_at_a_time:
+            engine = subject.engine(problem, [layers[member] for member in members])
+        return loop.train(
+            engine,
             len(data.train),
             lambda stack: evaluate(stack, data.test, task),
             batch_size=settings.sgd.batch_size,
@@ -216,11 +248,10 @@ def train(
             checkpoints=settings.sgd.checkpoints,
             orders=[random_stream(settings.seed, stream, order) for order in np.unique(orders[members])],
             schedule=objects.schedule(settings),
-            on_epoch=on_epoch,
+            on_epochs=on_epochs,
         )
-        for members in stacks
-    ]
-    return gather(histories, [members.tolist() for members in stacks])
+
+    return gather(in_threads(train_stack, stacks, number), [members.tolist() for members in stacks])
 
 
 def problem_of(settings: Settings, subject: Subject) -> Problem:
@@ -300,7 +331,7 @@ def slowness(settings: Settings, subject: Subject) -> str:
     steps = steps_of(settings, subject) * settings.replicates
     return (
         f"engine {subject.engine.__name__} trains the {settings.replicates} replicates one after another, which will"
-        f" take about {seconds * steps:.0f} s; engine=stacked trains them side by side"
+        f" take about {seconds * steps:.0f} s; engine=auto takes the same steps faster"
     )
 
 
@@ -309,17 +340,30 @@ def orders_of(settings: Settings, replicates: Array) -> Array:
     return replicates if settings.sgd.orders is None else replicates % settings.sgd.orders
 
 
-def stacks_of(settings: Settings, orders: Array) -> list[Array]:
-    """The places of each stack that R networks with these data orders (R,) are trained in: as many as the engine is
-    best given at once, of one order where orders are shared."""
-    groups = [np.arange(len(orders))]
-    if settings.sgd.orders is not None:
-        groups = [np.flatnonzero(orders == order) for order in np.unique(orders)]
-    size = objects.engine(settings).side_by_side
-    return [group[start : start + size] for group in groups for start in range(0, len(group), size)]
+def stacks_of(orders: Array, shared: bool, side_by_side: int, threads: int = 1) -> list[Array]:
+    """The places of each stack that R networks with these data orders (R,) are trained in: up to `side_by_side`, all of
+    one order where orders are `shared`, and so many stacks that each thread has as much to do."""
+    groups = [np.flatnonzero(orders == order) for order in np.unique(orders)] if shared else [np.arange(len(orders))]
+    stacks = []
+    for group in groups:
+        number = -(-len(group) // side_by_side)
+        stacks += np.array_split(group, min(len(group), -(-number // threads) * threads))
+    return stacks
+
+
+def portions(settings: Settings, subject: Subject, first: int = 0) -> Iterator[tuple[int, int]]:
+    """The replicates of a cell from number `first` on, cut into portions, each from a number to before another, that
+    are to be trained and kept one after another: so few that memory does not grow with their number, and that not much
+    is lost where the training is interrupted."""
+    sgd = settings.sgd
+    multiplications = subject.network.parameters * len(subject.data.train) * sgd.epochs
+    by_work = max(WORK_AT_ONCE // multiplications, subject.engine.side_by_side)
+    size = max(1, min(by_work, MEMORY_AT_ONCE // objects.memory(settings, subject.network, 1)))
+    for start in range(first, settings.replicates, size):
+        yield start, min(start + size, settings.replicates)
 
 
 def epochs_to_train(settings: Settings, first: int = 0) -> int:
-    """How many epochs of one stack each the cell consists of: the unit of its progress."""
-    replicates = np.arange(first, settings.replicates)
-    return len(stacks_of(settings, orders_of(settings, replicates))) * settings.sgd.epochs
+    """How many epochs the cell consists of from replicate `first` on, each counted once for each network: the unit of
+    its progress."""
+    return (settings.replicates - first) * settings.sgd.epochs

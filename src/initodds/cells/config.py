@@ -62,7 +62,9 @@ def read(config: DictConfig) -> Settings:
     _require_in_range(settings)
     trial = objects.network(settings, features=3, outputs=settings.network.outputs or 2)
     narrow = replace(trial, sizes=(3, *[2] * (len(settings.network.hidden) + 1)))
-    drawing.Drawing(objects.initializer(settings), narrow, TRIAL).replicate(0, 0)
+    initializer = objects.initializer(settings)
+    if not initializer.own_shape:
+        drawing.Drawing(initializer, narrow, TRIAL).replicate(0, 0)
     objects.engine(settings).require_support(trial, objects.optimizer(settings))
     objects.schedule(settings)
     for key, value in (settings.data.model_extra or {}).items():

@@ -24,6 +24,11 @@ class Checked(Placed):
     target: str
     dtype: np.dtype
 
+    @property
+    def own_shape(self) -> bool:
+        """Whether it draws networks of one shape only, and cannot be tried on another."""
+        return bool(getattr(self.initializer, "own_shape", False))
+
     def draw_at(self, rng: np.random.Generator, fan_in: int, fan_out: int, place: Place) -> Layer:
         """The layer at this place: weights (fan_in, fan_out) and biases (fan_out,), float64.
 

@@ -22,7 +22,6 @@ from initodds.cells.settings import NetworkSettings, Settings, Target_
 from initodds.datasets import Dataset
 from initodds.engines import Engine
 from initodds.engines.optimizers import SGD, Optimizer
-from initodds.initializers import Initializer
 from initodds.networks.activations import Activation, activation_of
 from initodds.networks.network import Network
 from initodds.networks.outputs import Output
@@ -84,7 +83,7 @@ def schedule(settings: Settings) -> Schedule:
     return Schedule(**settings.schedule.model_dump())
 
 
-def initializer(settings: Settings) -> Initializer:
+def initializer(settings: Settings) -> drawing.Checked:
     """The initializer that `init` names, with its own rules for biases and for single layers. Raises InputError where
     it cannot be made. What it draws is checked each time, so that it may raise InputError then too."""
     rule = make("init", expanded("init", settings.init))
@@ -142,28 +141,29 @@ def dataset(settings: Settings) -> Dataset:
     if settings.sgd.batch_size > len(data.train):
         accepted = f"a whole number from 1 to {len(data.train)}, the training examples of {data.name}"
         raise InputError(f"sgd.batch_size={settings.sgd.batch_size}: {accepted}")
-    _require_room(settings, data.features, data.outputs)
+    require_room(settings, network(settings, data.features, settings.network.outputs or data.outputs), 1)
     return data
 
 
-def _require_room(settings: Settings, features: int, outputs: int) -> None:
-    """Raise InputError where the memory of this machine cannot hold the cell's weights, or its curves.
-
-    A lower bound of what they take, so that nothing is refused that could be trained here.
-    """
-    sgd, replicates, hidden = settings.sgd, settings.replicates, settings.network.hidden
-    parameters = network(settings, features, settings.network.outputs or outputs).parameters
-    weights = replicates * parameters * (8 + np.dtype(settings.dtype).itemsize)  # as they are drawn, and as trained
+def memory(settings: Settings, network: Network, replicates: int) -> int:
+    """Bytes that so many networks of a cell take at least: their weights, as they are drawn and as they are trained,
+    and their curves."""
+    sgd = settings.sgd
+    weights = replicates * network.parameters * (8 + np.dtype(settings.dtype).itemsize)
     checkpoints = len(epochs_looked_after(sgd.epochs)) + min(sgd.checkpoints, MOST_LOG_SPACED)
-    curves = checkpoints * (64 + replicates * (outputs + 5) * 8)  # a checkpoint's step, and its part of a `History`
-    keys = f"replicates={replicates}, sgd.epochs={sgd.epochs}, sgd.checkpoints={sgd.checkpoints}"
-    total = psutil.virtual_memory().total
-    for needed, what in (
-        (weights, f"replicates={replicates}, network.hidden={hidden}: the weights"),
-        (curves, f"{keys}: the curves"),
-    ):
-        if needed > total:
-            raise InputError(f"{what} take {needed // 10**9} GB of memory, and this machine has {total // 10**9}")
+    return weights + checkpoints * (64 + replicates * (network.sizes[-1] + 5) * 8)
+
+
+def require_room(settings: Settings, network: Network, replicates: int) -> None:
+    """Raise InputError where the memory of this machine cannot hold so many networks of a cell at once."""
+    needed, total = memory(settings, network, replicates), psutil.virtual_memory().total
+    if needed > total:
+        sgd, hidden = settings.sgd, settings.network.hidden
+        keys = f"network.hidden={hidden}, sgd.epochs={sgd.epochs}, sgd.checkpoints={sgd.checkpoints}"
+        keys = f"replicates={replicates}, {keys}" if replicates > 1 else keys
+        raise InputError(
+            f"{keys}: weights and curves take {needed // 10**9} GB of memory, and this machine has {total // 10**9}"
+        )
 
 
 def make(key: str, config: Target_) -> Any:

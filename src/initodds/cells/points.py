@@ -140,7 +140,7 @@ def _take_all_steps(engine: Engine, settings: Settings, subject: Subject, orders
     at_once = max(1, ROWS_TOGETHER // examples) if examples % sgd.batch_size == 0 else 1
     for first in range(0, sgd.epochs, at_once):
         epochs = min(at_once, sgd.epochs - first)
-        rows = np.concatenate([loop.permutations(streams, examples) for _ in range(epochs)], axis=-1)
+        rows = loop.drawn_rows(streams, examples, sgd.batch_size, epochs)
         factors = None
         if not schedule.is_constant:
             factors = schedule.factors(np.arange(first * steps, (first + epochs) * steps), steps, sgd.epochs)

@@ -1,4 +1,4 @@
-"""What a user types: `initodds`, `initodds-report`, `initodds-explain`, `initodds-map`.
+"""What a user types: `initodds`, `initodds-report`, `initodds-ui`, `initodds-explain`, `initodds-map`.
 
 Each module has a `main`, and turns an `InputError` into one line and exit status 1.
 """

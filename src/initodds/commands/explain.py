@@ -5,37 +5,140 @@ import os
 import re
 import sys
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
+from tabulate import tabulate
 
-from initodds.cells import cell
+from initodds.cells import cell, config
 from initodds.cells.settings import Settings
+from initodds.networks.network import Stack
+from initodds.networks.weights_files import read_layers
 from initodds.tracking import loading, reading, records, stored_settings
 from initodds.tracking.store import Store, search
+from initodds.training.evaluation import evaluate
+from initodds.verdicts import diagnosis
 from initodds.verdicts.diagnosis import Diagnosis
 from initodds.verdicts.explanation import explain
-from initodds.vocabulary import InputError
+from initodds.verdicts.start import in_words, start_of
+from initodds.vocabulary import InputError, one_line
+
+STARTS = 32
+"""Networks of a cell that are looked at before their training."""
 
 
 def main() -> None:
-    """The command `initodds-explain`: why a network is stuck, from its stored weights."""
+    """The command `initodds-explain`: why a network is stuck, from its stored weights; or what an init does before any
+    training."""
     parser = argparse.ArgumentParser(prog="initodds-explain", description=main.__doc__)
     parser.add_argument(
-        "run",
-        metavar="RUN_ID",
-        help="a replicate's run, or a cell's for all its stored networks; or the first characters of its id",
+        "asked",
+        metavar="RUN_ID | KEY=VALUE",
+        nargs="*",
+        help="a replicate's run, or a cell's for all its stored networks; or the first characters of its id. With"
+        " --start or --weights, a cell as initodds takes it",
+    )
+    parser.add_argument("--start", action="store_true", help="look at a cell's networks before any training")
+    parser.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="look at a trained network from elsewhere, of the cell's data and network: npz, safetensors, .pt or .pth"
+        " (a state_dict), .keras, .h5",
     )
     parser.add_argument("--uri", default=loading.DEFAULT_URI, help="tracking URI (default: %(default)s)")
     parser.add_argument("--experiment", default=loading.DEFAULT_EXPERIMENT, help="default: %(default)s")
     parser.add_argument("--data-root", help="folder with the data set's files, where it has any (default: as trained)")
     options = parser.parse_args()
     try:
-        store = loading.open_store(options.uri, options.experiment, "--uri")
-        found = diagnose_run(store, find_run(store, options.run), options.data_root)
+        print(_answer(options))
     except InputError as error:
-        sys.exit(f"initodds-explain: {error}")
-    print("\n\n".join(report(found, at) for at in range(len(found.replicates))))
+        sys.exit(f"initodds-explain: {one_line(error)}")
+
+
+def _answer(options: argparse.Namespace) -> str:
+    """What there is to say. Raises InputError for what is not accepted."""
+    is_run = len(options.asked) == 1 and "=" not in options.asked[0]
+    if options.start or options.weights:
+        flag = "--start" if options.start else "--weights"
+        if stray := [text for text in options.asked if "=" not in text]:
+            raise InputError(f"{stray[0]}: {flag} takes a cell as initodds does, KEY=VALUE ...")
+        settings = config.settings_of(options.asked)
+        return report_start(settings) if options.start else report_weights(settings, options.weights)
+    if not is_run:
+        raise InputError("one RUN_ID is needed; --start KEY=VALUE ... looks at a cell before any training")
+    store = loading.open_store(options.uri, options.experiment, "--uri")
+    found = diagnose_run(store, find_run(store, options.asked[0]), options.data_root)
+    return "\n\n".join(report(found, at) for at in range(len(found.replicates)))
+
+
+def report_weights(settings: Settings, path: str) -> str:
+    """What is to say of a network that was trained elsewhere, whose weights are in a file: what it scores, why, and the
+    numbers behind it.
+
+    Raises InputError where the data cannot be had, or the file does not have the weights of such a network.
+    """
+    subject = cell.subject_of(settings)
+    layers = read_layers(path, subject.network)
+    dtype = np.dtype(np.float64)
+    seen = evaluate(Stack(subject.network, [layers], dtype), subject.data.test, subject.task)
+    dead = (seen.part_scores < settings.outcome.dead_recall).any(axis=1)
+    found = diagnosis.diagnose(
+        subject.network,
+        subject.task,
+        [layers],
+        None,
+        subject.data.train,
+        replicates=[0],
+        converged=(seen.score >= settings.outcome.target) & ~dead,
+        curved=np.ones(1, bool),
+        dtype=dtype,
+        dead_recall=settings.outcome.dead_recall,
+        on_step=_show,
+    )
+    score = f"{subject.task.score_name} {seen.score[0]:.4g} and cost {seen.cost[0]:.4g} on the test set"
+    return report(found, 0).replace("replicate 0", f"{path}: {score}", 1)
+
+
+def report_start(settings: Settings) -> str:
+    """What the init of a cell does before any training: a row a layer, of at most `STARTS` of its networks, and words.
+
+    Raises InputError where the data cannot be had or do not fit.
+    """
+    subject = cell.subject_of(settings)
+    replicates = range(min(settings.replicates, STARTS))
+    layers = [subject.drawing.replicate(settings.seed, replicate) for replicate in replicates]
+    start = start_of(subject.network, subject.task, layers, subject.data.train)
+    names = [*(entry.name or type(entry).__name__ for entry in subject.network.activations), "outputs"]
+    flat = [*(entry.flat_word for entry in subject.network.activations), "pinned"]
+    rows = [
+        [
+            f"{layer + 1} {name}",
+            subject.network.sizes[layer + 1],
+            _range(start.size[:, layer]),
+            f"{start.expected_size[:, layer].mean():.3g}",
+            _range(start.spread[:, layer]),
+            f"{100 * start.flat[:, layer].mean():.0f}% {word}",
+            f"{100 * start.flat_examples[:, layer].mean():.0f}%",
+            "" if np.isnan(start.expected_flat[0, layer]) else f"{100 * start.expected_flat[:, layer].mean():.0f}%",
+            _range(start.gradient[:, layer]),
+        ]
+        for layer, (name, word) in enumerate(zip(names, flat, strict=True))
+    ]
+    headers = ["layer", "units", "size of z", "theory", "spread of z", "units", "examples", "theory", "gradient"]
+    table = tabulate(rows, headers, tablefmt="simple", disable_numparse=True)
+    count = len(layers)
+    note = (
+        f"{count} networks before the first step: median (least to greatest). size, spread of z: of pre-activations,"
+        " over examples and units, and of a unit over the examples; units: flat on nearly every example; examples: on"
+        " which a unit is flat; gradient: its norm by the layer. theory: from the weights' mean and variance alone."
+    )
+    return "\n\n".join([f"replicate 0: {in_words(start, 0)}", table, fill(note, 120)])
+
+
+def _range(values: np.ndarray) -> str:
+    """`2.1 (1.9 to 2.4)`."""
+    return f"{np.median(values):.3g} ({values.min():.3g} to {values.max():.3g})"
 
 
 def diagnose_run(store: Store, run: Any, data_root: str | None) -> Diagnosis:

@@ -48,4 +48,4 @@ def write(sweep: str, folder: Path, uri: str, experiment: str) -> tuple[Path, in
             (folder / name).write_text(content, encoding="utf-8")
     except OSError as error:
         raise InputError(f"--out={folder}: cannot be written ({one_line(error)})") from error
-    return folder / report.NAME, len(made.frame)
+    return folder / report.NAME, len(made.networks)

@@ -1,6 +1,6 @@
 """How steps are taken: a `Problem` and layers in, an engine that trains them out.
 
-Four engines take the same steps: `stacked`, `compiled`, `matrix`, `per_example`.
+Four engines take the same steps: `compiled`, `stacked`, `matrix`, `per_example`. `auto` chooses one of the first two.
 """
 
 from collections.abc import Sequence
@@ -39,6 +39,7 @@ class Engine(Protocol):
     layers of each of the R networks.
 
     side_by_side: how many networks of a usual size it is best given at once; 1 for one that trains them in turn.
+    in_threads, where it has it: whether engines may train at the same time, each in a thread of its own.
     """
 
     side_by_side: ClassVar[int]

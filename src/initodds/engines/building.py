@@ -14,6 +14,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +25,8 @@ NATIVE = "-march=native" if platform.machine().lower() in ("x86_64", "amd64") el
 FLAGS = ("-std=gnu11", "-O3", NATIVE, "-fno-math-errno", "-fPIC", "-shared")
 LONGEST = 300
 """Seconds that a compiler may take."""
+UNUSED = 30 * 24 * 3600
+"""Seconds after which a library that was not loaded is removed, as that of an earlier version."""
 
 
 class BuildError(Exception):
@@ -43,10 +47,13 @@ def library(source: Path, *macros: str) -> ctypes.CDLL | BuildError:
         for path in folder.glob(f"{key}-*.so"):
             try:
                 if path.stem == f"{key}-{_digest(path.read_bytes())}":
+                    with suppress(OSError):  # of another user
+                        path.touch()
                     return ctypes.CDLL(str(path))
             except OSError:  # as in a home that machines of different systems share: compile it again
                 pass
         folder.mkdir(parents=True, exist_ok=True)
+        _remove_unused(folder)
         return ctypes.CDLL(str(_compile(source, flags, folder, key)))
     except BuildError as error:
         return error
@@ -69,6 +76,14 @@ def _compile(source: Path, flags: tuple[str, ...], folder: Path, key: str) -> Pa
             raise BuildError(f"the C compiler {shlex.join(compiler)} fails: {(said or ['it does not say why'])[0]}")
         path = folder / f"{key}-{_digest(made.read_bytes())}.so"
         return made.replace(path)
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove what nobody has loaded for long, and what a compiler that was killed has left."""
+    for path in folder.iterdir():
+        with suppress(OSError):
+            if path.stat().st_mtime < time.time() - UNUSED:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _compiler() -> list[str]:

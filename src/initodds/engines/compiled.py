@@ -1,11 +1,10 @@
 """The compiled engine: one network at a time, each in an order of its own, over the features that an example has.
 
-The loop itself is `compiled.c`. It has every activation, output, cost and optimizer of the project. What it does not
-have, as a user's own, and everything where there is no C compiler, is left to the NumPy engine, which is said.
+The loop itself is `compiled.c`. It has every activation, output, cost and optimizer of the project, but none that is a
+user's own.
 """
 
 import ctypes
-import logging
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -20,10 +19,9 @@ from initodds.engines.stacked import Stacked
 from initodds.networks.activations import ACTIVATIONS, LOWEST_LOGISTIC, Linear, Logistic, Relu, Tanh
 from initodds.networks.network import Layer, Network, Stack
 from initodds.networks.outputs import BinaryCrossEntropy, CategoricalCrossEntropy, Output, SoftmaxSquared, Squared
+from initodds.vocabulary import InputError
 
 Array = np.ndarray
-
-log = logging.getLogger(__name__)
 
 SOURCE = Path(__file__).with_suffix(".c")
 REALS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
@@ -38,26 +36,22 @@ MOST_FEATURES = 2**16
 DENSE = 0.35
 """The share of features that are not zero from which on the zeros are calculated with too."""
 
+FLOAT32 = np.dtype(np.float32)
+
 SQUARED_UNITS = (Logistic, Linear, Tanh, Relu)
 OPTIMIZERS: tuple[type[Optimizer], ...] = (SGD, Adam, AdamW, RMSprop)
 
 
 class Compiled:
-    """See `initodds.engines.Engine`. A `Stacked` is made instead where the problem cannot be compiled.
-
-    Threads may train at the same time, each an engine of its own.
-    """
+    """See `initodds.engines.Engine`. Threads may train at the same time, each an engine of its own."""
 
     # A network is trained by itself, but looked at, as the loop does after every epoch, together with so many others.
     side_by_side: ClassVar[int] = Stacked.side_by_side
 
-    def __new__(cls, problem: Problem, replicates: Sequence[Sequence[Layer]]) -> "Compiled | Stacked":  # type: ignore[misc]
-        if (reason := unsupported(problem)) is None:
-            return super().__new__(cls)
-        _say_once(f"engine=compiled: {reason}; the NumPy engine, stacked, is used")
-        return Stacked(problem, replicates)
+    in_threads: ClassVar[bool] = True
 
     def __init__(self, problem: Problem, replicates: Sequence[Sequence[Layer]]) -> None:
+        self.require_support(problem.network, problem.optimizer, np.dtype(problem.dtype))
         self._library = _library(np.dtype(problem.dtype))
         self._whole = Stack(problem.network, replicates, problem.dtype)
         dtype, optimizer = self._whole.dtype, problem.optimizer
@@ -77,8 +71,9 @@ class Compiled:
             mine[...] = whole
 
     @classmethod
-    def require_support(cls, network: Network, optimizer: Optimizer) -> None:
-        """Supports all: what is not compiled is left to `Stacked`."""
+    def require_support(cls, network: Network, optimizer: Optimizer, dtype: np.dtype = FLOAT32) -> None:
+        if reason := unsupported(network, optimizer, dtype):
+            raise InputError(f"engine=compiled: {reason}; engine=stacked, by NumPy, supports all")
 
     def steps(self, rows: Array, factors: Array | None = None) -> None:
         rows = np.ascontiguousarray(rows, np.int64)
@@ -136,9 +131,8 @@ def available() -> bool:
     return isinstance(_built("float"), ctypes.CDLL)
 
 
-def unsupported(problem: Problem) -> str | None:
-    """Why this problem cannot be trained by compiled code, in a few words; None where it can."""
-    network, optimizer, dtype = problem.network, problem.optimizer, np.dtype(problem.dtype)
+def unsupported(network: Network, optimizer: Optimizer, dtype: np.dtype) -> str | None:
+    """Why such networks cannot be trained by compiled code, in a few words; None where they can."""
     if dtype not in REALS:
         return f"{dtype} is not compiled"
     if network.sizes[0] > MOST_FEATURES:
@@ -341,11 +335,6 @@ def _library(dtype: np.dtype) -> _Library:
 
 def _built(real: str) -> ctypes.CDLL | building.BuildError:
     return building.library(SOURCE, f"REAL={real}")
-
-
-@cache
-def _say_once(line: str) -> None:
-    log.warning(line)
 
 
 def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> Array:

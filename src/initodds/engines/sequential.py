@@ -15,7 +15,7 @@ Array = np.ndarray
 
 
 class One(ABC):
-    """One network that takes SGD steps by itself.
+    """One network that takes steps by itself.
 
     overflows: how often its logistic function, the naive 1 / (1 + exp(-z)), has overflowed so far.
     """

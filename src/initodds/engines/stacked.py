@@ -177,5 +177,5 @@ class Stacked:
         if shape not in self._batches:
             often = np.empty((*shape, self._features.often.shape[1]), self._whole.dtype)
             targets = np.empty((*shape, self._targets.shape[1]), self._whole.dtype)
-            self._batches[shape] = (often, targets, self._whole.buffers(shape[-1]))
+            self._batches[shape] = (often, targets, self._whole.buffers(shape[-1], apart=len(shape) == 2))
         return self._batches[shape]

@@ -6,6 +6,7 @@ layer gets to see of the data, is a `PlacedInitializer`. `draw_network` draws al
 """
 
 from initodds.initializers.composition import PerLayer, WithBias
+from initodds.initializers.elsewhere import FromFunction
 from initodds.initializers.places import (
     Initializer,
     Layer,
@@ -34,6 +35,7 @@ from initodds.initializers.rules import (
 __all__ = [
     "Centred",
     "Constant",
+    "FromFunction",
     "Initializer",
     "Layer",
     "Lsuv",

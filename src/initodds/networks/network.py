@@ -92,16 +92,18 @@ class Buffers:
         1 / (1 + exp(-z)), would have overflowed.
     """
 
-    def __init__(self, network: Network, replicates: int, batch: int, dtype: np.dtype) -> None:
-        def side_by_side(units: int) -> Array:
+    def __init__(self, network: Network, replicates: int, batch: int, dtype: np.dtype, apart: bool = False) -> None:
+        def first_of_layers() -> Array:
+            if apart:
+                return np.empty((replicates, batch, first), dtype)
             # As the first layer's product writes it: (batch, R * units), seen as (R, batch, units).
-            return np.empty((batch, replicates, units), dtype).transpose(1, 0, 2)
+            return np.empty((batch, replicates, first), dtype).transpose(1, 0, 2)
 
         self.batch = batch
         first, *later = network.sizes[1:]
 
         def of_layers() -> list[Array]:
-            return [side_by_side(first), *(np.empty((replicates, batch, units), dtype) for units in later)]
+            return [first_of_layers(), *(np.empty((replicates, batch, units), dtype) for units in later)]
 
         self.activations = of_layers()
         self.errors = of_layers()
@@ -149,9 +151,10 @@ class Stack:
         weights = [first, *(layer[r] for layer in self.weights[1:])]
         return [(w.copy(), b[r, 0].copy()) for w, b in zip(weights, self.biases, strict=True)]
 
-    def buffers(self, batch: int) -> Buffers:
-        """Buffers for batches of this many examples."""
-        return Buffers(self.network, self.replicates, batch, self.dtype)
+    def buffers(self, batch: int, apart: bool = False) -> Buffers:
+        """Buffers for batches of this many examples. apart: for first layers that are multiplied one by one, so that
+        what comes of a network is the same, bit for bit, whatever is beside it."""
+        return Buffers(self.network, self.replicates, batch, self.dtype, apart)
 
     def restricted(self, features: Array) -> "Stack":
         """The same networks with the input `features` (k,) only: their rows of the first layer's weights are copied,

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest, chi2, chi2_contingency, fisher_exact, norm
+from scipy.stats import binomtest, fisher_exact, norm
 
 from initodds.statistics.frames import (
     Columns,
@@ -16,7 +16,7 @@ from initodds.statistics.frames import (
     require_outcomes,
     share_networks,
 )
-from initodds.statistics.rates import CONFIDENCE, beyond_chance, dispersion, orders_of, wilson
+from initodds.statistics.rates import CONFIDENCE, wilson
 from initodds.vocabulary import InputError
 
 Array = np.ndarray
@@ -32,7 +32,6 @@ def compare(
     outcome: str = "converged",
     within: Columns = (),
     paired: bool | None = None,
-    widen: bool = True,
 ) -> pd.DataFrame:
     """The rate of an outcome in every pair of the values of one setting.
 
@@ -42,15 +41,13 @@ def compare(
         others.
     paired: whether to match the replicates by seed and number, those of either value that have no match left out; None
         does so where both values have exactly the same, each once.
-    widen: where the replicates of one data order agree more than chance has it (see `rates.dispersion`), every count is
-        divided by the dispersion first (Rao and Scott 1992, Biometrics 48), as `rates` does it for its intervals.
 
     Returns one row a pair: `within`, a, b, n (of pairs, or of the smaller group), rate_a, rate_b, difference (rate_a -
     rate_b) with its 95 % interval low, high, p of the test, p_holm adjusted for all rows (Holm 1979), and method.
     Unpaired: Newcombe (1998, method 10) and Fisher's exact test. Paired: Bonett and Price (2012) and McNemar's exact
-    test. Counts that were divided are not whole: there the tests are the chi-squared ones with continuity correction.
-    No row where `by` has one value, and none for two values that share networks, as init=half and init=uniform may, or
-    replicates=3 and 5: there is nothing to compare.
+    test. Replicates, or pairs, are taken to be independent, see `rates.given_orders`. No row where `by` has one value,
+    and none for two values that share networks, as init=half and init=uniform may, or replicates=3 and 5: there is
+    nothing to compare.
 
     Raises InputError where a column is missing, named twice or called as one of the result, an outcome is unknown, the
     frame is empty, or, where paired, a seed and number is there twice for one value or none is there for both.
@@ -74,60 +71,31 @@ def compare(
                 continue
             pair = {"a": of_a[by], "b": of_b[by]}
             if _can_be_paired(a, b) if paired is None else paired:
-                rows.append({**values, **pair, **_paired_difference(_matched(a, b, by), outcome, widen)})
+                rows.append({**values, **pair, **_paired_difference(_matched(a, b, by), outcome)})
             else:
-                rows.append({**values, **pair, **_difference(a, b, outcome, widen)})
+                rows.append({**values, **pair, **_difference(a, b, outcome)})
     table = pd.DataFrame(rows, columns=[*names(within), *RESULT])
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 
 
-def _difference(a: pd.DataFrame, b: pd.DataFrame, outcome: str, widen: bool) -> dict[str, float | str]:
+def _difference(a: pd.DataFrame, b: pd.DataFrame, outcome: str) -> dict[str, float | str]:
     """The difference of the rates of an outcome in two groups of replicates, as `compare` has it unpaired."""
-    spread = np.array([dispersion(a), dispersion(b)]) if widen else np.ones(2)
     n = np.array([len(a), len(b)])
     hits = np.array([(group["outcome"] == outcome).sum() for group in (a, b)])
     rate_a, rate_b = (hits / n).tolist()
-    low, high = newcombe_interval(hits[0] / spread[0], n[0] / spread[0], hits[1] / spread[1], n[1] / spread[1])
-    counts = np.array([hits, n - hits])
-    if (spread > 1).any():
-        # Without a replicate in one of its rows there is nothing that could differ.
-        p = chi2_contingency(counts / spread).pvalue if counts.any(axis=1).all() else 1.0
-        method = "unpaired: Newcombe, chi-squared, widened"
-    else:
-        p = fisher_exact(counts).pvalue
-        method = "unpaired: Newcombe, Fisher exact"
-    return _row(int(n.min()), rate_a, rate_b, low, high, float(p), method)
+    low, high = newcombe_interval(hits[0], n[0], hits[1], n[1])
+    p = fisher_exact(np.array([hits, n - hits])).pvalue
+    return _row(int(n.min()), rate_a, rate_b, low, high, float(p), "unpaired: Newcombe, Fisher exact")
 
 
-def _paired_difference(pairs: pd.DataFrame, outcome: str, widen: bool) -> dict[str, float | str]:
+def _paired_difference(pairs: pd.DataFrame, outcome: str) -> dict[str, float | str]:
     """The difference of the rates of an outcome in `pairs`, as `_matched` has them, as `compare` has it paired."""
     hit_a, hit_b = ((pairs[column] == outcome).to_numpy() for column in ("outcome_a", "outcome_b"))
-    spread = _paired_dispersion(pairs, hit_a.astype(float) - hit_b) if widen else 1.0
     only_a, only_b, n = int((hit_a & ~hit_b).sum()), int((~hit_a & hit_b).sum()), len(pairs)
-    low, high = paired_interval(only_a / spread, only_b / spread, n / spread)
-    if spread > 1:
-        # McNemar's test with Edwards' correction; a spread over 1 has at least one pair that differs.
-        statistic = max(abs(only_a - only_b) / spread - 1, 0) ** 2 / ((only_a + only_b) / spread)
-        p, method = chi2.sf(statistic, 1), "paired: Bonett-Price, McNemar chi-squared, widened"
-    else:
-        p = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
-        method = "paired: Bonett-Price, McNemar exact"
+    low, high = paired_interval(only_a, only_b, n)
+    p = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+    method = "paired: Bonett-Price, McNemar exact"
     return _row(n, float(hit_a.mean()), float(hit_b.mean()), low, high, float(p), method)
-
-
-def _paired_dispersion(pairs: pd.DataFrame, difference: Array) -> float:
-    """What `rates.dispersion` is for a rate, for the mean difference of `pairs` (pairs,): of each -1, 0 or 1.
-
-    What an order does to both of a pair is no part of it.
-    """
-    if "order" not in pairs or not difference.var():
-        return 1.0
-    order = orders_of(pairs)
-    n = np.bincount(order)
-    mean = np.bincount(order, difference) / n
-    if len(n) < 2:
-        return 1.0
-    return beyond_chance((n * (mean - difference.mean()) ** 2).sum() / difference.var(), len(n) - 1)
 
 
 def _row(
@@ -147,7 +115,7 @@ def _can_be_paired(a: pd.DataFrame, b: pd.DataFrame) -> bool:
 
 
 def _matched(a: pd.DataFrame, b: pd.DataFrame, by: str) -> pd.DataFrame:
-    """The pairs of two groups, one row each: seed, replicate, outcome_a, outcome_b, and order where there is one.
+    """The pairs of two groups, one row each: seed, replicate, outcome_a, outcome_b.
 
     Raises InputError where a seed and replicate is there twice in one group, or none is in both.
     """
@@ -159,10 +127,8 @@ def _matched(a: pd.DataFrame, b: pd.DataFrame, by: str) -> pd.DataFrame:
                 f"paired=True: replicate {replicate} of seed {seed} is there more than once with {by}={value};"
                 " name in within what else these replicates differ in"
             )
-    columns = [*PAIRED_BY, "outcome", *(["order"] if "order" in a else [])]
-    pairs = a[columns].merge(
-        b[[*PAIRED_BY, "outcome"]], on=list(PAIRED_BY), suffixes=("_a", "_b"), validate="one_to_one"
-    )
+    columns = [*PAIRED_BY, "outcome"]
+    pairs = a[columns].merge(b[columns], on=list(PAIRED_BY), suffixes=("_a", "_b"), validate="one_to_one")
     if not len(pairs):
         values = " and ".join(f"{by}={group[by].iloc[0]}" for group in (a, b))
         raise InputError(f"paired=True: {values} have no seed and replicate in common")
@@ -172,7 +138,7 @@ def _matched(a: pd.DataFrame, b: pd.DataFrame, by: str) -> pd.DataFrame:
 def newcombe_interval(count_a: float, n_a: float, count_b: float, n_b: float) -> tuple[float, float]:
     """95 % interval of rate_a - rate_b of independent groups (Newcombe 1998, Statistics in Medicine 17, method 10).
 
-    count_a of n_a and count_b of n_b have the outcome; none of them need be whole, see `wilson`.
+    count_a of n_a and count_b of n_b have the outcome.
 
     >>> low, high = newcombe_interval(56, 70, 48, 80)
     >>> f"{low:.4f} to {high:.4f}"
@@ -187,7 +153,7 @@ def newcombe_interval(count_a: float, n_a: float, count_b: float, n_b: float) ->
 
 def paired_interval(only_a: float, only_b: float, n: float) -> tuple[float, float]:
     """95 % interval of rate_a - rate_b of `n` pairs, of which `only_a` have the outcome in a alone and `only_b` in b
-    alone (Bonett and Price 2012, Journal of Educational and Behavioral Statistics 37). None of them need be whole.
+    alone (Bonett and Price 2012, Journal of Educational and Behavioral Statistics 37).
 
     >>> low, high = paired_interval(8, 1, 20)
     >>> f"{low:.3f} to {high:.3f}"

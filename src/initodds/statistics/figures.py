@@ -12,12 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from initodds.statistics import plane_figures
+from initodds.statistics.colours import COLOURS, LOWEST_SHOWN, highest_shown
 from initodds.statistics.frames import Columns, groups, names, require_columns, require_outcome, require_own_columns
 from initodds.statistics.rates import interval
 from initodds.vocabulary import OUTCOMES, SCORES
-
-# Okabe and Ito's colours, told apart with any kind of colour vision, and by their lightness in print.
-COLOURS = dict(zip(OUTCOMES, ("#009E73", "#56B4E9", "#E69F00", "#D55E00", "#000000"), strict=True))
 
 map = plane_figures.plane_map
 """Of a map of two settings; `panels(1, 6, 6)` has the Axes."""
@@ -66,13 +64,9 @@ def curves(frame: pd.DataFrame, metric: str, ax: Axes) -> Axes:
     ax.autoscale_view()
     ax.set_xscale("symlog", linthresh=1)
     ax.set_xlim(left=0)
-    ax.set(xlabel="SGD steps", ylabel=metric)
+    ax.set(xlabel="steps", ylabel=metric)
     sns.despine(ax=ax)
     return ax
-
-
-LOWEST_SHOWN = {"accuracy": 0.0, "r_squared": -0.2}
-"""Where the axis of a score begins: an R^2 far under 0 would leave no room for the others."""
 
 
 def outcome_curves(frame: pd.DataFrame, title: str, apart: Columns = ()) -> Figure:
@@ -112,8 +106,8 @@ def _highest_shown(frame: pd.DataFrame, ax: Axes) -> float | None:
     if finite.empty:
         ax.annotate("no cost is finite", (0.5, 0.5), xycoords="axes fraction", ha="center", color="0.4")
         return None
-    ends = finite.sort_values("step").groupby("replicate")["cost"].agg(["first", "last"])
-    usual = finite.loc[finite["cost"] <= 10 * ends.median().max(), "cost"].max()
+    ends = finite.sort_values("step").groupby("replicate")["cost"].agg(["first", "last"]).median()
+    usual = finite.loc[finite["cost"] <= highest_shown(ends["first"], ends["last"]), "cost"].max()
     leaving = finite.loc[finite["cost"] > usual, "replicate"].nunique()
     if leaving:
         note = f"{leaving} beyond, up to {finite['cost'].max():.2g}"
@@ -325,7 +319,7 @@ def survival_curves(curves: pd.DataFrame, by: Columns, ax: Axes, among: Sequence
     if curves["share"].max() == 0:
         ax.annotate("nobody has reached it", (0.5, 0.5), xycoords="axes fraction", ha="center", color="0.4")
     ax.set_xscale("symlog", linthresh=1)
-    ax.set(xlabel="SGD steps", ylabel="share that has reached the target", xlim=(0, None), ylim=(-0.02, 1.02))
+    ax.set(xlabel="steps", ylabel="share that has reached the target", xlim=(0, None), ylim=(-0.02, 1.02))
     ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     sns.despine(ax=ax)
     return ax

@@ -9,6 +9,7 @@ from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from initodds.statistics.colours import COLOURS
 from initodds.statistics.frames import require_columns
 from initodds.statistics.grids import grid_of, is_log, shares
 from initodds.vocabulary import OUTCOMES
@@ -36,7 +37,7 @@ def plane_map(frame: pd.DataFrame, x: str, y: str, ax: Axes, value: str = "outco
     if value == "outcome":
         ax.pcolormesh(*edges, _colours(frame, x, y), rasterized=True)
         seen = {outcome: share for outcome, share in shares(frame).items() if share}
-        patches = [Patch(color=colours_of()[outcome], label=f"{outcome} {_percent(seen[outcome])}") for outcome in seen]
+        patches = [Patch(color=COLOURS[outcome], label=f"{outcome} {_percent(seen[outcome])}") for outcome in seen]
         ax.legend(
             handles=patches,
             loc="upper center",
@@ -73,13 +74,6 @@ def pictures(frame: pd.DataFrame, x: str, y: str) -> dict[str, Figure]:
     return drawn
 
 
-def colours_of() -> dict[str, str]:
-    """The outcomes' colours."""
-    from initodds.statistics.figures import COLOURS
-
-    return COLOURS
-
-
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.01 else f"{100 * share:.2g} %"
 
@@ -87,7 +81,7 @@ def _percent(share: float) -> str:
 def _colours(frame: pd.DataFrame, x: str, y: str) -> Array:
     """(y values, x values, 3), of each point the mean colour of its networks' outcomes."""
     mixed = [grid_of(frame, x, y, frame["outcome"] == outcome) for outcome in OUTCOMES]
-    colours = np.array([to_rgb(colours_of()[outcome]) for outcome in OUTCOMES])
+    colours = np.array([to_rgb(COLOURS[outcome]) for outcome in OUTCOMES])
     return np.clip(np.stack(mixed, axis=-1) @ colours, 0, 1)
 
 

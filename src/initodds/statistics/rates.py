@@ -1,5 +1,7 @@
 """Outcomes to rates, each with its n and an interval. Tidy frames in and out."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 import scipy  # loads its parts as they are first used, and its statistics take half a second
@@ -17,7 +19,7 @@ from initodds.vocabulary import OUTCOMES, InputError
 
 CONFIDENCE = 0.95
 METHODS = ("wilson", "exact")
-RESULT = ("outcome", "count", "n", "rate", "low", "high", "dispersion")
+RESULT = ("outcome", "count", "n", "rate", "low", "high")
 """The columns of `rates`, beside those that its rows are told apart by."""
 
 
@@ -41,7 +43,7 @@ def interval(count: int, n: int, method: str = "wilson") -> tuple[float, float]:
 
 
 def wilson(count: np.ndarray | float, n: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's 95 % interval where `count` and `n` need not be whole, as after a division by a dispersion.
+    """Wilson's 95 % interval of many rates at once.
 
     count, n: numbers, or arrays of one shape. Returns (low, high), float64, of that shape.
 
@@ -56,16 +58,15 @@ def wilson(count: np.ndarray | float, n: np.ndarray | float) -> tuple[np.ndarray
     return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
 
 
-def rates(frame: pd.DataFrame, by: Columns, method: str = "wilson", widen: bool = True) -> pd.DataFrame:
-    """Rates of every outcome in each group of replicates.
+def rates(frame: pd.DataFrame, by: Columns, method: str = "wilson") -> pd.DataFrame:
+    """Rates of every outcome in each group of replicates, which are taken to be independent, see `given_orders`.
 
     frame: one row a replicate, with a column outcome and the columns `by`, one or several; NaN there is a group too.
-    method: of the interval, see `interval`.  widen: where there is a column order and the replicates of one data order
-        agree more than chance has it (see `dispersion`), the interval is that of so many fewer replicates, by Wilson.
+    method: of the interval, see `interval`.
 
     Returns one row for each group and each of `OUTCOMES`, seen or not, with the columns `by`, outcome, count, n, rate,
-    low, high (the 95 % interval), and dispersion (1 where nothing was widened). Raises InputError where a column is
-    missing, named twice or called as one of the result, an outcome is unknown, or there is no replicate.
+    low, high (the 95 % interval). Raises InputError where a column is missing, named twice or called as one of the
+    result, an outcome is unknown, or there is no replicate.
 
     >>> frame = pd.DataFrame({"init": ["half"] * 3 + ["unit"] * 2, "outcome": ["converged"] * 3 + ["stuck"] * 2})
     >>> table = rates(frame, "init")
@@ -77,59 +78,27 @@ def rates(frame: pd.DataFrame, by: Columns, method: str = "wilson", widen: bool 
     rows = []
     for values, group in groups_of_networks(frame, by):
         counts = group["outcome"].value_counts()
-        rows.append({**values, **{o: int(counts.get(o, 0)) for o in OUTCOMES}, "dispersion": dispersion(group)})
-    counts = pd.DataFrame(rows)
-    table = of_counts(counts, by, method)
-    table["dispersion"] = np.repeat(counts["dispersion"].to_numpy() if widen else 1.0, len(OUTCOMES))
-    low, high = wilson(table["count"] / table["dispersion"], table["n"] / table["dispersion"])
-    wider = table["dispersion"] > 1
-    return table.assign(low=table["low"].where(~wider, low), high=table["high"].where(~wider, high))
+        rows.append({**values, **{outcome: int(counts.get(outcome, 0)) for outcome in OUTCOMES}})
+    return of_counts(pd.DataFrame(rows), by, method)
 
 
-def dispersion(group: pd.DataFrame) -> float:
-    """By how much the outcomes of one cell vary more between its data orders than independent replicates would.
+def given_orders(orders: Iterable[object]) -> str:
+    """What has to be said of rates for the values of sgd.orders that their cells have, as numbers or text; nothing
+    where none is a number.
 
-    group: one row a replicate, columns outcome, order and seed. Two replicates have the same data order where order and
-    seed are the same: order 0 of one seed is another than order 0 of the next. Without a column seed all have one seed;
-    without a column order none share an order.
+    Replicates that share a data order are alike. Of the few orders that are shared no interval can be had that holds
+    for others too: with four, each from 8 replicates alike, even one over orders as clusters has 3 degrees of freedom.
 
-    Pearson's chi-squared of outcome against order over its degrees of freedom (McCullagh and Nelder 1989, section 4.5),
-    where that is more than chance has it at the 5 % level; else, and where there is one order or one outcome, 1.
-    A rate of n such replicates is as uncertain as one of n / dispersion independent ones.
-
-    >>> group = pd.DataFrame({"seed": 0, "order": [0] * 8 + [1] * 8, "outcome": ["converged"] * 8 + ["stuck"] * 8})
-    >>> dispersion(group)
-    16.0
+    >>> given_orders([4, "None"])
+    'Where replicates share data orders (sgd.orders=4), rates and intervals are given these orders.'
+    >>> given_orders([None])
+    ''
     """
-    if "order" not in group:
-        return 1.0
-    order, outcome = orders_of(group), pd.factorize(group["outcome"])[0]
-    table = np.zeros((order.max() + 1, outcome.max() + 1))
-    np.add.at(table, (order, outcome), 1)
-    if min(table.shape) < 2:
-        return 1.0
-    chi_squared = scipy.stats.chi2_contingency(table, correction=False).statistic
-    return beyond_chance(chi_squared, (len(table) - 1) * (table.shape[1] - 1))
-
-
-def orders_of(frame: pd.DataFrame) -> np.ndarray:
-    """The number, from 0, of the data order of each row (rows,): columns order and, where there is one, seed.
-
-    >>> orders_of(pd.DataFrame({"seed": [7, 7, 8, 8], "order": [0, 0, 0, 1]})).tolist()
-    [0, 0, 1, 2]
-    """
-    columns = [column for column in ("seed", "order") if column in frame]
-    return np.asarray(frame.groupby(columns, observed=True, dropna=False).ngroup())
-
-
-def beyond_chance(statistic: float, dof: int) -> float:
-    """A statistic that is chi-squared by chance, over its degrees of freedom, where it is more than chance has it at
-    the 5 % level; else 1.
-
-    >>> beyond_chance(30.0, 10), beyond_chance(15.0, 10)
-    (3.0, 1.0)
-    """
-    return max(1.0, float(statistic) / dof) if scipy.stats.chi2.sf(statistic, dof) < 1 - CONFIDENCE else 1.0
+    shared = pd.to_numeric(pd.Series(list(orders), dtype=object), errors="coerce").dropna().unique()
+    if not len(shared):
+        return ""
+    numbers = ", ".join(f"{number:.0f}" for number in sorted(shared))
+    return f"Where replicates share data orders (sgd.orders={numbers}), rates and intervals are given these orders."
 
 
 def of_counts(counts: pd.DataFrame, by: Columns, method: str = "wilson") -> pd.DataFrame:

@@ -131,8 +131,8 @@ def sweep(
     swept = [*jobs.swept_keys([question.overrides for question in questions]), questions[0].key]
     key = _key(questions, planned, config)
     returned: list[Any] = []
-    with plan.sweep_run(store, planned, name, rerun, key, swept).ending() as run:
-        jobs.begin(run.id)
+    with plan.sweep_run(store, planned, name, rerun, key, swept).ending() as run, run.pulse():
+        jobs.begin(run.id, swept)
         every: list[Planned] = []
         with Monitor(0) as monitor:
             while asking := [(question, value) for question in questions for value in question.search.ask()]:

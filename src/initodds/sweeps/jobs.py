@@ -7,8 +7,12 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
 import traceback
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
@@ -16,7 +20,9 @@ from omegaconf import DictConfig
 
 from initodds.cells import cell, config
 from initodds.cells.settings import Settings
+from initodds.sweeps import names
 from initodds.sweeps.progress import Monitor, Report
+from initodds.tracking import writers
 from initodds.vocabulary import InputError, one_line
 
 if TYPE_CHECKING:
@@ -27,7 +33,11 @@ if TYPE_CHECKING:
 SWEEP = "INITODDS_SWEEP"
 """Environment variable with the run id of the sweep whose jobs this process and its children run."""
 SWEEPER = "INITODDS_SWEEPER"
-"""... and with the process that the user has started it in, as `store.writer` has it."""
+"""... and with the process that the user has started it in, as `writers.writer` has it."""
+SWEPT = "INITODDS_SWEPT"
+"""... and with the keys that differ between its cells, as JSON."""
+SECONDS_BETWEEN_LOOKS, SECONDS_TO_END = 3.0, 10.0
+"""How often a worker looks whether the sweep's own process is there still, and how long it has to end itself if not."""
 
 
 def current() -> str | None:
@@ -35,19 +45,33 @@ def current() -> str | None:
     return os.environ.get(SWEEP)
 
 
-def begin(sweep: str) -> None:
-    """Let the jobs of this process and its children belong to the sweep with this run id."""
-    from initodds.tracking import store
-
-    os.environ[SWEEP], os.environ[SWEEPER] = sweep, json.dumps(store.writer())
+def begin(sweep: str, swept: Sequence[str] = ()) -> None:
+    """Let the jobs of this process and its children belong to the sweep with this run id; they differ in these keys."""
+    os.environ[SWEEP], os.environ[SWEEPER] = sweep, json.dumps(writers.writer())
+    os.environ[SWEPT] = json.dumps(list(swept))
 
 
 def sweeper_is_gone() -> bool:
     """Whether the sweep's own process was on this host and has been killed."""
-    from initodds.tracking import store
+    there = json.loads(os.environ[SWEEPER])
+    return writers.is_here(there) and not writers.is_alive(there["process"])
 
-    there, here = json.loads(os.environ[SWEEPER]), store.writer()
-    return there["host"] == here["host"] and not store.is_alive(there["process"])
+
+@cache
+def end_with_the_sweeper() -> None:
+    """Let this process, a worker, not outlive the sweep's own by more than half a minute, whatever it is at: it would
+    wait for more work for ever. What it writes is marked as killed, if it still can be."""
+    if json.loads(os.environ[SWEEPER])["process"] == writers.writer()["process"]:
+        return  # the sweeper itself runs the jobs
+
+    def watch() -> None:
+        while not sweeper_is_gone():
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(SECONDS_TO_END)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def end_on_sigterm() -> None:
@@ -84,14 +108,13 @@ def run_alone(composed: DictConfig) -> None:
 def run_job(composed: DictConfig) -> None:
     """Run one cell of the current sweep. If it fails, its run says so and the sweep goes on."""
     end_on_sigterm()
+    end_with_the_sweeper()
     try:
         run_cell(config.read(composed))
     except Exception as error:
         if not isinstance(error, InputError):
             traceback.print_exc()
         print(f"initodds: {cell_name(HydraConfig.get().overrides.task)}: {one_line(error)}", file=sys.stderr)
-    if sweeper_is_gone():
-        os._exit(1)  # a worker would wait for more work for minutes
 
 
 def run_trial(composed: DictConfig) -> float:
@@ -122,7 +145,8 @@ def run_cell(settings: Settings) -> tuple["Asked", bool]:
 
     uri, patience = settings.tracking.uri, settings.tracking.patience
     hydra = HydraConfig.get()
-    asked = asked_for(settings, dict(hydra.runtime.choices), cell_name(hydra.overrides.task))
+    swept = json.loads(os.environ[SWEPT]) if current() else None
+    asked = asked_for(settings, dict(hydra.runtime.choices), name_of(hydra.overrides.task, settings, swept))
     opened = store.patiently(lambda: store.connect(uri, settings.tracking.experiment), patience)
     tracked = store.patiently(lambda: reading.runs_of_cell(opened, asked.fingerprint), patience)
     runs = [] if settings.tracking.rerun else tracked
@@ -137,32 +161,61 @@ def run_cell(settings: Settings) -> tuple["Asked", bool]:
 
 
 def track(store: "Store", settings: Settings, asked: "Asked", first: int, known: Sequence["Part"]) -> None:
-    """Train and diagnose the replicates of a cell from number `first` on, and write them to the store. Those that are
-    `known` already, all of them, need only be diagnosed, if what that takes was kept. Raises as `run_cell` does."""
+    """Train and diagnose the replicates of a cell from number `first` on, and write them to the store, in portions,
+    each a run of its own, so that what is done is kept. Those that are `known` already, all of them, need only be
+    diagnosed, if what that takes was kept. Raises as `run_cell` does."""
+    from initodds.tracking import page
+
+    report = Report(asked.name + (f" from replicate {first}" if first else ""), cell.epochs_to_train(settings, first))
+    counts: Counter[str] = Counter()
+    subject = None
+    while first < settings.replicates:
+        outcome, subject = _track_portion(store, settings, asked, first, known, report, subject)
+        counts.update(outcome)
+        first, known = first + len(outcome), []
+    report.finish(page.counted(counts))
+
+
+def _track_portion(
+    store: "Store",
+    settings: Settings,
+    asked: "Asked",
+    first: int,
+    known: Sequence["Part"],
+    report: Report,
+    subject: cell.Subject | None,
+) -> tuple[list[str], cell.Subject]:
+    """Track the first portion of the replicates from number `first` on, or all that are `known`. Returns what became of
+    each, and what the settings name, made."""
     from initodds.tracking import again, identity, records, unsent, writing
-    from initodds.tracking.store import Run, environment, patiently, store_errors
+    from initodds.tracking.store import Run, patiently, store_errors
 
     tracked = settings.tracking
     name = asked.name + (f" from replicate {first}" if first else "")
-    tags = {**environment(), "job": str(tracked.job), "sweep": current() or ""}
+    tags = {**writers.environment(), "job": str(tracked.job), "sweep": current() or ""}
     tags |= {identity.TAG: asked.fingerprint, records.DIAGNOSIS: settings.diagnosis.model_dump_json()}
-    heading = records.Heading(name, current(), tags, asked.params)
-    report = Report(name, cell.epochs_to_train(settings, first))
     run = patiently(lambda: Run(store, name, "cell", current(), tags), tracked.patience)
     record = None
     try:
-        with run.ending():
+        with run.ending(), run.pulse():
+            subject = subject or cell.subject_of(settings)
+            tags["engine"] = known[0].run.tags.get("engine", "") if known else ""
+            heading = records.Heading(name, current(), tags, asked.params)
             record = again.diagnosed(store, known, settings, heading, report)
-            if known and record is None:
-                print(f"initodds: {name}: is trained again, for what its diagnosis asks", file=sys.stderr)
-            record = record or records.record_of(cell.run(settings, report, first), settings, heading)
+            if record is None:
+                if known:
+                    print(f"initodds: {name}: is trained again, for what its diagnosis asks", file=sys.stderr)
+                tags["engine"] = subject.engine.__name__.lower()
+                _, stop = next(cell.portions(settings, subject, first))
+                record = records.record_of(cell.run(settings, report, first, stop, subject), settings, heading)
             report.stage("tracking")
+            run.client.set_tag(run.id, "engine", record.tags["engine"])
             writing.write(run, record)
     except store_errors() as error:
-        if record is None:
+        if record is None or subject is None:
             raise
         unsent.write_patiently(run, record, error, tracked.uri, tracked.patience)
-    report.finish(record.in_words)
+    return record.replicates["outcome"].tolist(), subject
 
 
 def asked_for(
@@ -183,6 +236,11 @@ def asked_for(
     params |= {key: value for key, value in (swept or {}).items() if key not in params}
     stored = stored_settings(settings, cell.subject_of(settings).data.sha256)
     return Asked(name, stored.fingerprint, params | stored.states, settings.replicates)
+
+
+def name_of(overrides: Sequence[str], settings: Settings, swept: Sequence[str] | None) -> str:
+    """A cell's name: in a sweep over these keys a short one, elsewhere its `cell_name`."""
+    return cell_name(overrides) if swept is None else names.short_name(overrides, swept, settings.init)
 
 
 def cell_name(overrides: Sequence[str]) -> str:

@@ -10,11 +10,13 @@ from hydra.errors import HydraException
 
 from initodds.cells import config
 from initodds.cells.settings import Settings
-from initodds.sweeps.jobs import asked_for, cell_name, swept_keys
+from initodds.sweeps.jobs import asked_for, cell_name, name_of, swept_keys
+from initodds.sweeps.names import swept_part
 from initodds.tracking import parts, reading
 from initodds.tracking.reading import Asked
 from initodds.tracking.records import GROUPS
-from initodds.tracking.store import Run, Store, environment, search
+from initodds.tracking.store import Run, Store, search
+from initodds.tracking.writers import environment
 from initodds.vocabulary import InputError, one_line
 
 
@@ -45,13 +47,14 @@ def read(cells: Iterable[list[str]], compose: Callable[[list[str]], Any]) -> lis
     swept = swept_keys(every)
     planned: dict[Hashable, Planned] = {}
     for overrides in every:
-        name = cell_name(overrides)
         try:
             composed = compose(overrides)
             settings = config.read(composed)
+            name = name_of(overrides, settings, swept)
             asked = asked_for(settings, dict(composed.hydra.runtime.choices), name, _swept_values(overrides, swept))
             new = Planned(len(planned), overrides, asked, settings)
         except (HydraException, InputError) as error:
+            name = swept_part(overrides, swept)
             new = Planned(len(planned), overrides, Asked(name, "", {}, 0, one_line(error)), error=error)
         planned.setdefault(_under_its_names(new), new)
     return list(planned.values())
@@ -102,8 +105,12 @@ def to_do(store: Store, sweep: str, planned: Sequence[Planned], rerun: bool) -> 
     Of several that ask for the same networks, those are left out that ask for no more than another one does.
     """
     tracked = {} if rerun else reading.finished_runs(store)
+    refused = search(store, f"tags.level = 'cell' and tags.sweep = '{sweep}' and attributes.status = 'FAILED'")
+    told = {(run.data.tags.get("job"), run.data.tags.get("error")) for run in refused}
     chosen: list[Planned] = []
     for cell in planned:
+        if cell.settings is None and (str(cell.place), cell.asked.error[:1000]) in told:
+            continue  # by an earlier start of the sweep
         if cell.settings is None:
             tags = {"sweep": sweep, "job": str(cell.place)}
             failed = Run(store, cell.asked.name, "cell", sweep, tags)
@@ -135,7 +142,7 @@ def _asks_no_more(cell: Planned, other: Planned) -> bool:
 def _key(planned: Sequence[Planned]) -> str:
     """What identifies a sweep: its cells and the options that it names them by, in any order."""
     marks = sorted(
-        [cell.fingerprint or cell.asked.name, *(cell.asked.params.get(group, "") for group in GROUPS)]
+        [cell.fingerprint or cell_name(cell.overrides), *(cell.asked.params.get(group, "") for group in GROUPS)]
         for cell in planned
     )
     return hashlib.sha256(json.dumps(marks).encode()).hexdigest()[:32]

@@ -25,7 +25,8 @@ SECONDS_BETWEEN_LINES = 30.0
 
 @dataclass
 class Report:
-    """One cell's side: how many of its epochs are done, what is done after them, and in the end its result in words."""
+    """One cell's side: how many of its epochs are done, each counted for each network, what else is being done, and in
+    the end its result in words."""
 
     cell: str
     epochs: int
@@ -33,14 +34,17 @@ class Report:
     after: str = ""
     result: str = ""
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    written: float = 0.0
 
-    def epoch(self) -> None:
-        """One more epoch is done."""
-        self.done += 1
-        self.write()
+    def epoch(self, number: int = 1) -> None:
+        """So many more epochs are done."""
+        self.done += number
+        self.after = ""
+        if time.monotonic() - self.written > SECONDS_BETWEEN_LOOKS or self.done == self.epochs:
+            self.write()
 
     def stage(self, name: str) -> None:
-        """What is being done after the epochs."""
+        """What is being done beside the training."""
         self.after = name
         self.write()
 
@@ -50,6 +54,7 @@ class Report:
         self.write()
 
     def write(self) -> None:
+        self.written = time.monotonic()
         if folder := os.environ.get(FOLDER):
             path = Path(folder) / f"{self.key}.json"
             try:

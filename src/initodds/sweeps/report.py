@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
-from initodds.statistics import comparison, figures, rates, survival
+from initodds.statistics import comparison, rates, survival
+from initodds.statistics.colours import COLOURS
+from initodds.statistics.frames import NETWORK
 from initodds.statistics.rates import CONFIDENCE
 from initodds.sweeps import report_pictures, report_words, summary
 from initodds.tracking import loading, reading
@@ -58,6 +60,11 @@ class Report:
         return by
 
     @cached_property
+    def networks(self) -> pd.DataFrame:
+        """The frame with each network once, under the first of its names."""
+        return self.frame.drop_duplicates(list(NETWORK))
+
+    @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """The tables in full, by the names of their files."""
         return {
@@ -86,26 +93,26 @@ class Report:
         environment.filters["picture"] = _data_uri
         template = environment.from_string(files("initodds.sweeps").joinpath("report.html.j2").read_text())
         frame, of_cells, by = self.frame, self.tables["rates"], self.by
-        counts = frame["outcome"].value_counts()
+        counts = self.networks["outcome"].value_counts()
         return template.render(
             title=self.title,
-            networks=report_words.counted(len(frame), "network"),
+            networks=report_words.counted(len(self.networks), "network"),
             cells=report_words.cells(frame, by),
             one_cell=len(of_cells) == len(OUTCOMES),
-            shares=[(o, int(counts[o]), 100 * counts[o] / len(frame)) for o in OUTCOMES if counts.get(o, 0)],
-            colours=figures.COLOURS,
+            shares=[(o, int(counts[o]), 100 * counts[o] / len(self.networks)) for o in OUTCOMES if counts.get(o, 0)],
+            colours=COLOURS,
             same=report_words.same_in_all(frame, [*SAME, *summary.SHOWN, *self.swept]),
             failed=self.failed,
             listed=LISTED,
             extremes=report_words.extremes(of_cells, by),
             never_seen=report_words.never_seen(of_cells),
-            widened=report_words.widened(of_cells, by),
+            given_orders=rates.given_orders(frame["sgd.orders"]),
             rates_table=_rates_table(of_cells, by),
             by=by,
             compared=report_words.compared(self.tables["comparisons"]) if len(self.tables["comparisons"]) else "",
             comparisons_table=_comparisons_table(self.tables["comparisons"]),
             times_table=_times_table(self.tables["times"], by),
-            reasons=report_words.reasons(frame).to_dict("records"),
+            reasons=report_words.reasons(self.networks).to_dict("records"),
             plateaus=any(report_pictures.plateaus_of(part) for _, part in report_pictures.of_one_cost(frame)),
             definitions=report_words.definitions(frame),
             pictures=self.pictures,
@@ -170,7 +177,7 @@ def _source(run: Any) -> list[tuple[str, str]]:
 
 def _orders(frame: pd.DataFrame) -> list[tuple[str, str]]:
     """How many data orders the networks have; nothing where each has its own."""
-    number = int(rates.orders_of(frame).max()) + 1
+    number = frame.groupby(["seed", "order"]).ngroups
     return [("data orders", str(number))] if number < frame.groupby(["seed", "replicate"]).ngroups else []
 
 

@@ -34,7 +34,10 @@ def extremes(of_cells: pd.DataFrame, by: list[str]) -> list[str]:
     if len(converged) == 1:
         return [f"Converged: {spell(converged.iloc[0])}."]
     if converged["rate"].max() == converged["rate"].min():
-        return [f"Converged, in each of {len(converged)} cells alike: {spell(converged.iloc[0])}."]
+        smallest = spell(converged.loc[converged["n"].idxmin()])
+        if converged["n"].min() < converged["n"].max():
+            smallest = f"{100 * converged['rate'].iloc[0]:.0f} %; in that of the fewest networks, {smallest}"
+        return [f"Converged, in each of {len(converged)} cells alike: {smallest}."]
     return [
         f"Most often converged: {_extreme(converged, by, 'max')}",
         f"Least often: {_extreme(converged, by, 'min')}",
@@ -69,17 +72,6 @@ def never_seen(of_cells: pd.DataFrame) -> str:
     *most, last = unseen
     words = f"{', '.join(most)} or {last}" if most else last
     return f"No network is {words}: at most {bound:.0f} % would be compatible with that{in_any}."
-
-
-def widened(of_cells: pd.DataFrame, by: list[str]) -> str:
-    """What is to say of cells in which the data orders differ."""
-    number = of_cells[of_cells["dispersion"] > 1].groupby(by, dropna=False).ngroups
-    if not number:
-        return ""
-    return (
-        f"In {counted(number, 'cell')}, the replicates of one data order agree more than chance has it; the intervals"
-        " are widened for it."
-    )
 
 
 def compared(table: pd.DataFrame) -> str:

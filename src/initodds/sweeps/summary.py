@@ -1,7 +1,7 @@
 """What a sweep ends with: its table, on the terminal and in its run."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 from tabulate import tabulate
@@ -30,12 +30,12 @@ def of_sweep(opened: Store, run: Run, tracked: Sequence[TrackedCell], failed: Se
             by = [*by, "cell"]
             cells["cell"] = range(len(cells))
         of_cells = rates.of_counts(cells, by)
-        print(text(of_cells, by, "simple"))
+        print(text(of_cells, by, "simple", cells["sgd.orders"]))
         once = reading.distinct(tracked)
         counts = cells.loc[[cell in once for cell in tracked], list(OUTCOMES)].sum()
-        markdown = f"{in_words(counts)} in {len(cells)} cells.\n\n{text(of_cells, by, 'github')}"
-        run.log(store.now({"cells": len(cells), **counts.add_prefix("count/")}), {})
-        run.describe(markdown)
+        markdown = f"{in_words(counts)} in {len(cells)} cells.\n\n{text(of_cells, by, 'github', cells['sgd.orders'])}"
+        numbers = store.now({"cells": len(cells), **counts.add_prefix("count/")})
+        run.log(numbers, {}, store.description(markdown))
         run.client.log_text(run.id, markdown, "rates.md")
         run.client.log_text(run.id, of_cells.to_csv(index=False), "rates.csv")
         run.client.log_figure(run.id, figures.sweep_map(of_cells, by), "rates.png")
@@ -51,7 +51,8 @@ def in_words(counts: pd.Series) -> str:
 
 def of_cell(opened: Store, asked: Asked) -> str:
     """The table of one cell, under the names that it was asked for with."""
-    return text(rates.of_counts(_counts(opened, asked), SHOWN), SHOWN, "simple")
+    counts = _counts(opened, asked)
+    return text(rates.of_counts(counts, SHOWN), SHOWN, "simple", counts["sgd.orders"])
 
 
 def _counts(opened: Store, asked: Asked) -> pd.DataFrame:
@@ -66,9 +67,11 @@ def share_converged(opened: Store, asked: Asked) -> float:
     return float(counts["converged"] / counts.sum())
 
 
-def text(of_cells: pd.DataFrame, by: list[str], style: str) -> str:
-    """The rates of a sweep's cells as a table in one of tabulate's styles, and the note below it."""
+def text(of_cells: pd.DataFrame, by: list[str], style: str, orders: Iterable[object]) -> str:
+    """The rates of a sweep's cells as a table in one of tabulate's styles, and the note below it. orders: the values of
+    sgd.orders that the cells have."""
     table, note = rates.table(of_cells, by)
+    note = f"{note} {rates.given_orders(orders)}".rstrip()
     align = ["left"] * len(by) + ["right"] * (table.shape[1] - len(by))
     lines = tabulate(table, headers="keys", tablefmt=style, showindex=False, disable_numparse=True, colalign=align)
     return f"{lines}\n\n{note}"

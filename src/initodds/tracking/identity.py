@@ -84,6 +84,9 @@ NEUTRAL: dict[str, Any] = {
 called with, by that one's name and the argument's."""
 
 
+FROM_FUNCTION = "FromFunction"
+"""The initializer that a user's own function stands behind, whose code is part of what identifies a cell."""
+
 IDLE: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "schedule.every": lambda schedule: schedule.get("name") != "step",
     "schedule.factor": lambda schedule: schedule.get("name") != "step",
@@ -95,7 +98,9 @@ EQUIVALENT: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
         "_target_": f"{PACKAGE}.initializers.Uniform",
         "low": drawn["centre"] - drawn["half_width"],
         "high": drawn["centre"] + drawn["half_width"],
-    }
+    },
+    # Where it can be had it is what `Auto` takes.
+    "Compiled": lambda engine: {**engine, "_target_": f"{PACKAGE}.engines.auto.Auto"},
 }
 """What comes to the same as a class or function of the package with its arguments, by that one's name."""
 
@@ -141,6 +146,8 @@ def _section(section: Mapping[str, Any], path: str, sources: Mapping[str, str]) 
     if target is not None and is_ours(target):
         owner = _bare(target)
         named = {"_target_": owner}
+        if owner == FROM_FUNCTION:
+            named["_source_"] = sources.get(_dotted(section))
     elif target is not None:
         named = {"_target_": target, "_source_": sources.get(target)}
     for key, value in section.items():
@@ -203,11 +210,16 @@ def _targets(value: Any) -> Iterator[str]:
     """Every `_target_` in the settings, as deep as it may be."""
     if isinstance(value, Mapping):
         if "_target_" in value:
-            yield str(value["_target_"])
+            yield _dotted(value) if _bare(value["_target_"]) == FROM_FUNCTION else str(value["_target_"])
         value = list(value.values())
     if isinstance(value, list | tuple):
         for item in value:
             yield from _targets(item)
+
+
+def _dotted(section: Mapping[str, Any]) -> str:
+    """The dotted name of a user's own function that draws the weights."""
+    return str(section.get("function")).replace(":", ".")
 
 
 def _source_sha256(target: str) -> str:

@@ -9,7 +9,9 @@ import pandas as pd
 
 from initodds.tracking import reading, records
 from initodds.tracking.reading import TrackedCell, rows_of
-from initodds.tracking.store import SQLITE, Store, client_of, search, shown
+from initodds.tracking.sqlite import SQLITE
+from initodds.tracking.store import Store, client_of, search
+from initodds.tracking.writers import shown
 from initodds.vocabulary import OUTCOMES, InputError
 
 DEFAULT_URI, DEFAULT_EXPERIMENT = "sqlite:///mlflow.db", "initodds"

@@ -1,5 +1,7 @@
 """What the page of a cell's run shows: its numbers, and the cell in words."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ Array = np.ndarray
 class Common:
     """What the replicates of a cell have in common, beside their settings.
 
-    sizes: the units of each layer, the features first.  data: the name of the data set.  steps: SGD steps at the end.
+    sizes: the units of each layer, the features first.  data: the name of the data set.  steps: taken in all.
     chance_level, best_constant_cost: as a `Cell` has them.  seconds: that the training took.
     """
 
@@ -31,11 +33,12 @@ class Common:
     seconds: float
 
 
-def metrics(frame: pd.DataFrame, common: Common) -> dict[str, float]:
+def metrics(frame: pd.DataFrame, common: Common, table: pd.DataFrame) -> dict[str, float]:
     """A cell's metrics: of each outcome count and rate with its interval, what the outcomes are measured by, and how
-    many replicates have each cause and kind of point, and got out in which way. `frame`: its `replicates_frame`."""
+    many replicates have each cause and kind of point, and got out in which way. `frame`: its `replicates_frame`; table:
+    its `rates_of`."""
     values: dict[str, float] = {"replicates": len(frame), "steps": common.steps}
-    for row in _rates(frame).itertuples():
+    for row in table.itertuples():
         values |= {f"{name}/{row.outcome}": float(getattr(row, name)) for name in ("rate", "low", "high", "count")}
     for name in ("cause", "point"):
         values |= {f"{name}/{value}": int(count) for value, count in frame[name].value_counts().items() if value}
@@ -52,19 +55,26 @@ def metrics(frame: pd.DataFrame, common: Common) -> dict[str, float]:
 
 def in_words(outcome: Array) -> str:
     """What became of the replicates whose outcomes these are, in a few words: `30 converged, 2 partial`."""
-    counts = {name: int((outcome == name).sum()) for name in OUTCOMES}
-    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return counted(Counter(outcome.tolist()))
 
 
-def description(frame: pd.DataFrame, common: Common, diagnosis: "Diagnosis | None") -> str:
-    """A cell in words, as Markdown. `frame`: its `replicates_frame`."""
+def counted(counts: Mapping[str, int]) -> str:
+    """How many replicates have each outcome, in a few words.
+
+    >>> counted({"partial": 2, "converged": 30})
+    '30 converged, 2 partial'
+    """
+    return ", ".join(f"{counts[name]} {name}" for name in OUTCOMES if counts.get(name))
+
+
+def description(frame: pd.DataFrame, common: Common, diagnosis: "Diagnosis | None", table: pd.DataFrame) -> str:
+    """A cell in words, as Markdown. `frame`: its `replicates_frame`; table: its `rates_of`."""
     from initodds.verdicts.explanation import summarize
 
     n, outcome = len(frame), frame["outcome"].to_numpy()
     lines = [f"**{in_words(outcome)}** of {n} networks {'-'.join(map(str, common.sizes))} on {common.data}.", ""]
     if diagnosis is not None:
         lines += [summarize(diagnosis), ""]
-    table = _rates(frame)
     for row in table[table["count"] > 0].itertuples():
         where = outcome == row.outcome
         score, cost = (np.median(frame.loc[where, name]) for name in (_score(frame), "cost"))
@@ -90,7 +100,7 @@ def score_in_words(frame: pd.DataFrame, score: float) -> str:
     return f"accuracy {100 * score:.1f} %" if _score(frame) == "accuracy" else f"R^2 {score:.3f}"
 
 
-def _rates(frame: pd.DataFrame) -> pd.DataFrame:
+def rates_of(frame: pd.DataFrame) -> pd.DataFrame:
     """The rates of one cell."""
     return rates.rates(frame.assign(cell=0), by=["cell"])
 

@@ -71,11 +71,9 @@ class Record:
         return ", ".join(f"{key} {self.params[key]}" for key in keys if key in self.params)
 
     @property
-    def in_words(self) -> str:
-        """What became of its replicates: `30 converged, 2 partial`."""
-        from initodds.tracking import page
-
-        return page.in_words(self.replicates["outcome"].to_numpy())
+    def data_sha256(self) -> str:
+        """The SHA-256 of its data."""
+        return stored_settings.from_text(self.settings, self.name).data_sha256
 
     @property
     def curves(self) -> pd.DataFrame:
@@ -118,13 +116,14 @@ def put_together(
     """A record from its parts, its numbers and words made of them; `replicates` has the `diagnosis` already."""
     from initodds.tracking import page
 
+    table = page.rates_of(replicates)
     return Record(
         name=heading.name,
         parent=heading.parent,
         tags=heading.tags,
         params={**heading.params, "first": str(replicates["replicate"].iloc[0])},
-        metrics=page.metrics(replicates, common),
-        description=page.description(replicates, common, diagnosis),
+        metrics=page.metrics(replicates, common, table),
+        description=page.description(replicates, common, diagnosis, table),
         settings=stored_settings.to_text(stored),
         each_a_run=stored.settings["tracking"]["replicates"] == "runs",
         replicates=replicates,

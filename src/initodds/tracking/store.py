@@ -1,34 +1,28 @@
-"""The tracking store: an MLflow database or server, the runs that are written there, and who writes them.
+"""The tracking store: an MLflow database or server, and the runs that are written there.
 
 MLflow takes seconds to import, so it is imported late.
 """
 
-import atexit
 import errno
-import getpass
+import json
 import logging
+import math
 import os
 import re
-import shlex
-import shutil
-import socket
 import sqlite3
-import subprocess
 import sys
-import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import psutil
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from initodds import blas
+from initodds.tracking.sqlite import SQLITE, path_of, require_sqlite, sync_rarely
+from initodds.tracking.writers import is_alive, is_here, provenance, shown, writer
 from initodds.vocabulary import InputError, one_line
 
 if TYPE_CHECKING:
@@ -37,24 +31,35 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-SQLITE = "sqlite:///"
 DATABASES = ("postgresql", "mysql", "mssql")
 """How the addresses of the database servers begin that MLflow knows."""
 SECONDS_TO_ANSWER = 10
 """For which a server is waited for."""
-SECONDS_TO_MAKE = 60
-"""For which another process that is making the database is waited for."""
+SECONDS_BETWEEN_PULSES = 600
+SECONDS_OF_SILENCE = 2 * 3600
+"""After which a run whose process cannot be looked up, being another host's, counts as left by it. A process that
+writes a sweep or a cell says every `SECONDS_BETWEEN_PULSES` that it still does."""
 LONGEST_TAG = 8000
 
 FOR_GOOD = (errno.EROFS, errno.EACCES, errno.EPERM)
 """Numbers of errors of files that go on however long one waits."""
 
-LIBRARIES = ("initodds", "numpy", "scipy", "hydra-core", "mlflow", "pandas")
-
 EXPERIMENT_TAGS = {
     "mlflow.experimentKind": "custom_model_development",  # runs and curves, not language models
-    "mlflow.note.content": "How often does a network get stuck, given how its weights were drawn? "
-    "Sweeps, under each its cells, under each its replicates.",
+    "mlflow.note.content": """How often does a network get stuck, given how its weights were drawn?
+
+**How to read it.** A *sweep* has *cells* under it, one for each combination of what was swept; a cell has its
+*replicates* under it, networks that differ in their own weights and data order alone. Of a cell, `rate/stuck` is the
+share that is stuck, `low/stuck` to `high/stuck` its 95 % interval, and `cause/...` how many suffer from what; its page
+says it in words, and its artifacts have the curves. A sweep's page has the table, and its artifacts the whole report,
+`report.html`.
+
+- Cells only, most often stuck first: search for `tags.level = 'cell'` and sort by `rate/stuck`; or `initodds-ui`, which
+  prints the links.
+- Single networks: `tags.level = 'replicate' and tags.outcome = 'stuck'`. What is not a finite number has no metric; the
+  tag `not_finite` names it.
+- From Python: `initodds.load_replicates()`.
+""",
 }
 
 
@@ -92,7 +97,7 @@ def experiment_of(client: "MlflowClient", uri: str, name: str) -> str:
     """The id of the experiment of this name, made where it is missing: an SQLite file's artifacts go beside it."""
     from mlflow.exceptions import MlflowException
 
-    location = str(_path(uri).parent / "mlruns" / re.sub(r"\W+", "-", name)) if uri.startswith(SQLITE) else None
+    location = str(path_of(uri).parent / "mlruns" / re.sub(r"\W+", "-", name)) if uri.startswith(SQLITE) else None
     try:
         found = client.get_experiment_by_name(name)
         return str(found.experiment_id if found else client.create_experiment(name, location, EXPERIMENT_TAGS))
@@ -111,6 +116,7 @@ def client_of(uri: str, key: str = "tracking.uri", to_write: bool = True) -> "Ml
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it takes time, and tells others
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # by itself it would try for minutes; see `patiently`
     import mlflow
     from mlflow import MlflowClient
@@ -121,7 +127,8 @@ def client_of(uri: str, key: str = "tracking.uri", to_write: bool = True) -> "Ml
         logging.getLogger(name).setLevel(logging.WARNING)  # they tell each step of a new database's making
     try:
         if uri.startswith("sqlite:"):
-            uri = _require_sqlite(uri, to_write)
+            uri = require_sqlite(uri, to_write)
+            sync_rarely()
         elif uri.startswith(("http://", "https://")):
             import requests
 
@@ -136,84 +143,6 @@ def client_of(uri: str, key: str = "tracking.uri", to_write: bool = True) -> "Ml
         what = "written or reached" if to_write else "read"
         reason = one_line(error)[:300]
         raise StoreError(f"{key}={shown(uri)}: cannot be {what} ({reason})") from error
-
-
-def shown(uri: str) -> str:
-    """The address of a store for a message, without the password that it may have."""
-    return re.sub(r"(://[^/@:]*:)[^@/]*@", r"\1***@", uri)
-
-
-def _path(uri: str) -> Path:
-    """The SQLite file at an address."""
-    return Path(uri.removeprefix(SQLITE)).absolute()
-
-
-def _require_sqlite(uri: str, to_write: bool) -> str:
-    """The address of an SQLite file that MLflow can use, its path made absolute: MLflow keeps what it opened by its
-    address. The file is made where it is missing and is `to_write`.
-
-    Raises InputError, OSError or sqlite3.Error where it cannot be used.
-    """
-    if not uri.startswith(SQLITE) or uri in (SQLITE, f"{SQLITE}:memory:"):
-        raise InputError("a file is needed, sqlite:///FILE; a database in memory is lost with the process")
-    path = _path(uri)
-    if odd := [mark for mark in "?#%'" if mark in str(path) or (mark == "'" and mark in str(Path.cwd()))]:
-        raise InputError(f"MLflow takes no {' or '.join(odd)} in the path of a file or folder, nor options after one")
-    if to_write:
-        _make_database(path)
-    elif path.is_file() and not _can_be_opened(path):
-        path = _copied(path)
-    with closing(sqlite3.connect(path, timeout=60)) as connection:
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if tables and "experiments" not in tables:
-            raise InputError("is a database of another program; name a file of its own, which is made")
-        if to_write:
-            connection.execute("PRAGMA journal_mode=WAL")  # readers, as the UI, and writers do not wait for each other
-            connection.execute("BEGIN IMMEDIATE")
-    return f"{SQLITE}{path}"
-
-
-def _can_be_opened(path: Path) -> bool:
-    """Whether SQLite can read a file where it is: one whose log (WAL) is in a folder that cannot be written it cannot,
-    unless somebody else has it open."""
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
-            connection.execute("SELECT count(*) FROM sqlite_master")
-    except sqlite3.OperationalError:
-        return False
-    return True
-
-
-@cache
-def _copied(path: Path) -> Path:
-    """A copy of an SQLite file and of its log, for as long as this process lives."""
-    folder = Path(tempfile.mkdtemp(prefix="initodds-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    for part in (path, path.with_name(f"{path.name}-wal")):
-        if part.is_file():
-            shutil.copyfile(part, folder / part.name)
-    return folder / path.name
-
-
-def _make_database(path: Path) -> None:
-    """Make MLflow's SQLite file where there is none.
-
-    Two processes that make its tables at once would crash, and one that is killed while at it leaves half of them: so
-    it is made by one, under another name, and then put in its place.
-    """
-    if path.exists():
-        return
-    from mlflow import MlflowClient
-
-    lock = path.with_name(f"{path.name}.lock")
-    lock.touch()  # where this cannot be done, the lock would be tried again for ever
-    with FileLock(lock, timeout=SECONDS_TO_MAKE):
-        if not path.exists():
-            new = path.with_name(f"{path.name}.new")
-            new.unlink(missing_ok=True)
-            MlflowClient(f"{SQLITE}{new}").search_experiments(max_results=1)
-            new.rename(path)
-    lock.unlink(missing_ok=True)
 
 
 def _require_database(uri: str) -> None:
@@ -251,17 +180,43 @@ class Run:
         run.client.update_run(run_id, status="RUNNING")
         return run
 
-    def log(self, metrics: "list[Metric]", params: dict[str, Any]) -> None:
-        from mlflow.entities import Param
+    def log(self, metrics: "list[Metric]", params: dict[str, Any], tags: dict[str, str] | None = None) -> None:
+        """Write metrics, params and tags, all in one call."""
+        from mlflow.entities import Param, RunTag
 
         entities = [Param(key, str(value)) for key, value in params.items()]
-        self.client.log_batch(self.id, metrics, entities, synchronous=True)
+        named = [RunTag(key, value) for key, value in (tags or {}).items()]
+        self.client.log_batch(self.id, metrics, entities, named, synchronous=True)
 
     def describe(self, markdown: str) -> None:
-        """Set the run's description, which the UI shows at its top; MLflow takes `LONGEST_TAG` characters of it."""
-        if len(markdown) > LONGEST_TAG:
-            markdown = markdown[: LONGEST_TAG - 100].rsplit("\n", 1)[0] + "\n\nThe rest is among the artifacts."
-        self.client.set_tag(self.id, "mlflow.note.content", markdown)
+        """Set the run's `description`."""
+        self.log([], {}, description(markdown))
+
+    def log_data(self, name: str, sha256: str) -> None:
+        """Say which data the run is of, as the UI's column Dataset and its filter have it."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        source = json.dumps({"data": name, "sha256": sha256})
+        dataset = Dataset(name=name[:500], digest=sha256[:8], source_type="code", source=source)
+        self.client.log_inputs(self.id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+
+    @contextmanager
+    def pulse(self) -> Iterator[None]:
+        """While the `with` block runs, the run says now and then that its process is there."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(SECONDS_BETWEEN_PULSES):
+                with suppress(*store_errors()):
+                    self.client.set_tag(self.id, "pulse", f"{time.time():.0f}")
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     @contextmanager
     def ending(self) -> Iterator["Run"]:
@@ -290,41 +245,31 @@ def open_run(store: Store, name: str, level: str, parent: str | None, tags: dict
         yield run
 
 
-@cache
-def provenance() -> dict[str, str]:
-    """Tags of every run, by MLflow's names: user, program, and the code's git commit where it has one."""
-    tags = {"mlflow.source.name": "initodds", "mlflow.source.type": "LOCAL"}
-    with suppress(OSError, KeyError, ImportError):  # a user without a name
-        tags["mlflow.user"] = getpass.getuser()
-    with suppress(OSError):
-        git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-        found = subprocess.run(git, capture_output=True, text=True, check=False)
-        tags |= {"mlflow.source.git.commit": found.stdout.strip()} if found.returncode == 0 else {}
-    return tags
-
-
-def writer() -> dict[str, str]:
-    """Tags that say which process writes a run: its host, and its number and start there."""
-    process = psutil.Process()
-    return {"host": socket.gethostname(), "process": f"{process.pid} {process.create_time():.0f}"}
-
-
-def is_alive(process: str) -> bool:
-    """Whether the process of this host that `writer` has described is still there."""
-    number, _, start = process.partition(" ")
-    try:
-        return f"{psutil.Process(int(number)).create_time():.0f}" == start
-    except (psutil.Error, ValueError):
-        return False
+def description(markdown: str) -> dict[str, str]:
+    """The tag with a run's description, which the UI shows at its top; MLflow takes `LONGEST_TAG` characters of it."""
+    if len(markdown) > LONGEST_TAG:
+        markdown = markdown[: LONGEST_TAG - 100].rsplit("\n", 1)[0] + "\n\nThe rest is among the artifacts."
+    return {"mlflow.note.content": markdown}
 
 
 def bury(store: Store) -> int:
-    """Mark the runs as KILLED whose process, on this host, is gone without having ended them; returns their number."""
-    running = search(store, f"attributes.status = 'RUNNING' and tags.host = '{socket.gethostname()}'")
-    dead = [run for run in running if not is_alive(run.data.tags.get("process", ""))]
+    """Mark the runs as KILLED whose process is gone without having ended them; returns their number.
+
+    Of processes of other hosts, those that have been silent for `SECONDS_OF_SILENCE`: one that still writes is not.
+    """
+    dead = [run for run in search(store, "attributes.status = 'RUNNING'") if _is_left(run.data.tags)]
     for run in dead:
         store.client.set_terminated(run.info.run_id, "KILLED")
     return len(dead)
+
+
+def _is_left(tags: Mapping[str, str]) -> bool:
+    """Whether the process that these tags of `writer` describe is gone, as far as can be told from here."""
+    if "host" not in tags:  # no run of ours
+        return False
+    if is_here(tags):
+        return not is_alive(tags.get("process", ""))
+    return "pulse" in tags and time.time() - float(tags["pulse"]) > SECONDS_OF_SILENCE
 
 
 def patiently(action: Callable[[], Result], seconds: float, error: Exception | None = None) -> Result:
@@ -347,19 +292,19 @@ def patiently(action: Callable[[], Result], seconds: float, error: Exception | N
             error = failure
 
 
-def environment() -> dict[str, str]:
-    """Tags of a sweep and of a cell: what computed it."""
-    versions = {f"version.{name}": version(name) for name in LIBRARIES}
-    command = shown(shlex.join(["initodds", *sys.argv[1:]]))
-    return {"command": command, "python": sys.version.split()[0], "blas": blas.in_use(), **versions}
-
-
 def now(metrics: dict[str, Any], step: int = 0) -> "list[Metric]":
-    """MLflow's metrics, stamped with the present time in milliseconds."""
+    """MLflow's metrics, stamped with the present time in milliseconds; of finite numbers alone, since MLflow keeps NaN
+    as 0 and then finds a diverged network by `cost < 0.1`."""
     from mlflow.entities import Metric
 
     stamp = int(time.time() * 1000)
-    return [Metric(key, float(value), stamp, int(step)) for key, value in metrics.items()]
+    return [Metric(key, float(value), stamp, int(step)) for key, value in metrics.items() if math.isfinite(value)]
+
+
+def not_finite(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """The tag that names those that `now` leaves out; no tag where it leaves none."""
+    left_out = [key for key, value in metrics.items() if not math.isfinite(value)]
+    return {"not_finite": ", ".join(left_out)} if left_out else {}
 
 
 def search(store: Store, condition: str) -> list[Any]:

@@ -10,6 +10,7 @@ import sys
 import uuid
 import zipfile
 import zlib
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
@@ -18,7 +19,8 @@ import pandas as pd
 
 from initodds.tracking import writing
 from initodds.tracking.records import Record
-from initodds.tracking.store import Run, Store, open_run, patiently, shown, store_errors
+from initodds.tracking.store import Run, Store, open_run, patiently, store_errors
+from initodds.tracking.writers import shown
 from initodds.vocabulary import InputError, one_line
 
 FOLDER = Path("outputs/unsent")
@@ -28,6 +30,7 @@ FORMAT = 1
 RECORD = "record.json"
 ARRAYS = ("replicates", "history", "weights")
 """The fields of a record that are kept as arrays, in a file of that name each."""
+FILES = (RECORD, *(f"{name}.npz" for name in ARRAYS))
 
 
 def write_patiently(run: Run, record: Record, error: Exception, uri: str, patience: float) -> None:
@@ -61,6 +64,8 @@ def send(store: Store) -> int:
     failures: tuple[type[Exception], ...] = (*store_errors(), InputError)
     for path in sorted(FOLDER.glob("*")):
         if path.suffix == ".part":  # is being written, or was when its writer was killed
+            continue
+        if path.is_dir() and not any((path / name).exists() for name in FILES):  # somebody else's
             continue
         try:
             record = read(path)
@@ -131,7 +136,8 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _remove(path: Path) -> None:
-    """Remove a record's folder, and nothing that is not part of one."""
-    for name in (RECORD, *(f"{name}.npz" for name in ARRAYS)):
-        (path / name).unlink()
-    path.rmdir()
+    """Remove a record's files, and its folder if nothing else is in it."""
+    for name in FILES:
+        (path / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        path.rmdir()

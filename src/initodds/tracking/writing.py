@@ -12,27 +12,32 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from initodds.statistics.curve_picture import curve_picture
 from initodds.tracking import stored_settings
 from initodds.tracking.records import CURVES, HISTORY, REPLICATES, WEIGHTS, WORDS, Record
-from initodds.tracking.store import Run, now, open_run
+from initodds.tracking.store import Run, description, not_finite, now, open_run
+from initodds.vocabulary import SCORES
+
+PICTURE = "curves.svg"
 
 
 def write(run: Run, record: Record) -> None:
     """Write a cell's record to its run, with a run for each replicate if each is to have one."""
     each_a_run = record.each_a_run
     ids = [_write_replicate(run, record, place) if each_a_run else "" for place in range(len(record.replicates))]
-    run.log(now(record.metrics), record.params)
-    run.describe(record.description)
+    tags = {**description(record.description), **not_finite(record.metrics)}
+    run.log(now(record.metrics), record.params, tags)
+    run.log_data(record.params["data"], record.data_sha256)
     _write_artifacts(run, record, record.replicates.assign(run_id=ids))
 
 
 def _write_artifacts(run: Run, record: Record, replicates: pd.DataFrame) -> None:
-    """Write a cell's artifacts, and the figure of its curves."""
-    from initodds.statistics import figures
-
-    run.client.log_figure(run.id, figures.outcome_curves(record.curves, record.title), "curves.png")
+    """Write a cell's artifacts, the picture of its curves among them."""
+    curves = {name: record.history[name] for name in (*SCORES, "cost") if name in record.history}
+    outcome = replicates["outcome"].to_numpy(dtype=str)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        (folder / PICTURE).write_text(curve_picture(record.history["steps"], curves, outcome, record.title))
         replicates.to_parquet(folder / REPLICATES, index=False)
         np.savez_compressed(folder / HISTORY, allow_pickle=False, **record.history)
         (folder / stored_settings.NAME).write_text(record.settings)
@@ -48,7 +53,8 @@ def _write_replicate(cell_run: Run, record: Record, place: int) -> str:
     steps = record.history["steps"]
     words = {name: row[name] for name in WORDS if row[name]}
     note = {"mlflow.note.content": words.pop("explanation")} if "explanation" in words else {}
-    tags = {**words, **note, "init": record.params.get("init", ""), "sweep": cell_run.parent or ""}
+    ends = {name: row[name] for name in CURVES if name in row}
+    tags = {**words, **note, **not_finite(ends), "init": record.params.get("init", ""), "sweep": cell_run.parent or ""}
     with open_run(cell_run.store, f"replicate {row['replicate']}", "replicate", cell_run.id, tags) as run:
         curves = [
             metric

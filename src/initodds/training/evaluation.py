@@ -7,7 +7,7 @@ import numpy as np
 from initodds.datasets import Split
 from initodds.datasets.tasks import NEARLY_ALL, Task
 from initodds.networks.features import Features
-from initodds.networks.network import Stack, flat
+from initodds.networks.network import Stack
 from initodds.training.history import Checkpoint
 
 Array = np.ndarray
@@ -28,16 +28,18 @@ def evaluate(stack: Stack, split: Split, task: Task, saturation: bool = True) ->
     flat_units = [np.zeros((replicates, units)) for units in network.sizes[1:-1]]
     high, low = np.zeros((2, replicates, outputs))
     features = _features_of(split, stack.dtype)
-    part = stack.restricted(features.present)
-    buffers = stack.buffers(min(EVALUATION_ROWS, len(split)))
+    # Of each network by itself, so that what is seen of it is the same, bit for bit, whatever is beside it.
+    first = np.ascontiguousarray(by_network(stack.weights[0][features.present], replicates))
+    buffers = stack.buffers(min(EVALUATION_ROWS, len(split)), apart=True)
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, len(split), EVALUATION_ROWS):
             rows = slice(start, start + EVALUATION_ROWS)
             x, y = features.part(rows.start, rows.stop), split.y[rows]
             if len(y) != buffers.batch:
-                buffers = stack.buffers(len(y))
-            x.product(part.weights[0], out=flat(buffers.activations[0]))
-            answers = part.onward(buffers)
+                buffers = stack.buffers(len(y), apart=True)
+            for weights, pre_activations in zip(first, buffers.activations[0], strict=True):
+                x.product(weights, out=pre_activations)
+            answers = stack.onward(buffers)
             cost += stack.cost(targets[rows], buffers) * len(y)
             tally += task.tally(answers, y)
             pinned_high, pinned_low = network.head.pinned(answers)
@@ -56,6 +58,11 @@ def evaluate(stack: Stack, split: Split, task: Task, saturation: bool = True) ->
         outputs_high=(high >= nearly_all).sum(axis=1),
         outputs_low=(low >= nearly_all).sum(axis=1),
     )
+
+
+def by_network(weights: Array, replicates: int) -> Array:
+    """The first layers' weights (features, R * units) of R networks, as a view (R, features, units)."""
+    return weights.reshape(len(weights), replicates, -1).transpose(1, 0, 2)
 
 
 def share_of_units(units: list[Array], replicates: int) -> Array:

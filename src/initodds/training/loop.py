@@ -16,6 +16,9 @@ Array = np.ndarray
 MOST_EPOCHS_LOOKED_AFTER = 100
 """Thousands of epochs, as of XOR's four examples, would otherwise be spent on looking."""
 
+ROWS_AT_ONCE = 2**20
+"""So many examples, of all networks, are drawn at once where an epoch has few: a call takes longer than XOR's four."""
+
 MOST_LOG_SPACED = 100_000
 """Log-spaced steps beyond so many fall on the same ones, for any epoch that is ever trained."""
 
@@ -30,32 +33,39 @@ def train(
     checkpoints: int,
     orders: Sequence[np.random.Generator],
     schedule: Schedule = Schedule(),  # noqa: B008  it is frozen
-    on_epoch: Callable[[], None] = lambda: None,
+    on_epochs: Callable[[int], None] = lambda epochs: None,
 ) -> History:
     """Train the engine's networks on `examples` training examples, in an order that is drawn anew each epoch.
 
-    orders: what draws it: one generator for all networks, or one for each, so that each has an order of its own.
+    orders: what draws it: one generator for all networks, or one for each, so that each has an order of its own. A
+        batch of all examples has no order, and none is drawn.
     The last mini-batch of an epoch is as short as it comes out. `look` sees the networks before the first step, at
-    `checkpoints` log-spaced steps within the first epoch, and after the epochs of `epochs_looked_after`. `on_epoch` is
-    called after each epoch.
+    `checkpoints` log-spaced steps within the first epoch, and after the epochs of `epochs_looked_after`. `on_epochs` is
+    told of the epochs that are done, a few at a time where they are short.
     """
     steps_per_epoch = math.ceil(examples / batch_size)
     within, looked_after = first_epoch_checkpoints(steps_per_epoch, checkpoints), epochs_looked_after(epochs)
     steps, seen = [0], [look(engine.stack())]
     # A network that diverges overflows on its way; that is an outcome here, and not worth a warning.
     with np.errstate(over="ignore", invalid="ignore"):
-        for epoch in range(epochs):
-            permutation, first = permutations(orders, examples), epoch * steps_per_epoch
-            stops = within if epoch == 0 else [steps_per_epoch]
+        epoch = 0
+        while epoch < epochs:
+            count = 1
+            if epoch and examples % batch_size == 0:
+                next_look = min(looked for looked in looked_after if looked > epoch)
+                count = min(next_look - epoch, max(1, ROWS_AT_ONCE // (len(orders) * examples)))
+            rows, first = drawn_rows(orders, examples, batch_size, count), epoch * steps_per_epoch
+            stops = [count * steps_per_epoch] if epoch else within
+            epoch += count
             for start, stop in pairwise([0, *stops]):
                 factors = None
                 if not schedule.is_constant:
                     factors = schedule.factors(np.arange(first + start, first + stop), steps_per_epoch, epochs)
-                take_steps(engine, permutation, start, stop, batch_size, factors)
-                if stop < steps_per_epoch or epoch + 1 in looked_after:
+                take_steps(engine, rows, start, stop, batch_size, factors)
+                if stop < stops[-1] or epoch in looked_after:
                     steps.append(first + stop)
                     seen.append(look(engine.stack()))
-            on_epoch()
+            on_epochs(count)
     stack = engine.stack()
     return History(
         steps=np.array(steps),
@@ -72,23 +82,29 @@ def train(
 
 
 def take_steps(
-    engine: Engine, permutation: Array, start: int, stop: int, batch_size: int, factors: Array | None = None
+    engine: Engine, rows: Array, start: int, stop: int, batch_size: int, factors: Array | None = None
 ) -> None:
-    """Take the steps of an epoch from number `start` to before `stop`, whose mini-batches are cut from the epoch's
-    `permutation` (examples,), or one for each network (R, examples); all whole ones go to the engine at once."""
-    *networks, examples = permutation.shape
+    """Take the steps from number `start` to before `stop` of those that `rows` (examples,), or (R, examples) for each
+    network its own, are cut into; all whole ones go to the engine at once."""
+    *networks, examples = rows.shape
     whole = min(stop, examples // batch_size)
     if whole > start:
-        rows = permutation[..., start * batch_size : whole * batch_size].reshape(*networks, -1, batch_size)
-        engine.steps(rows, None if factors is None else factors[: whole - start])
+        batches = rows[..., start * batch_size : whole * batch_size].reshape(*networks, -1, batch_size)
+        engine.steps(batches, None if factors is None else factors[: whole - start])
     if whole < stop:
-        engine.steps(permutation[..., None, whole * batch_size :], None if factors is None else factors[-1:])
+        engine.steps(rows[..., None, whole * batch_size :], None if factors is None else factors[-1:])
 
 
-def permutations(orders: Sequence[np.random.Generator], examples: int) -> Array:
-    """An epoch's order of the examples: (examples,), or (R, examples) where each network has its own."""
-    drawn = [order.permutation(examples) for order in orders]
-    return drawn[0] if len(drawn) == 1 else np.stack(drawn)
+def drawn_rows(orders: Sequence[np.random.Generator], examples: int, batch_size: int, epochs: int) -> Array:
+    """The examples in the order of so many epochs, one after another: (epochs * examples,), or (R, epochs * examples)
+    where each network has an order of its own."""
+    if batch_size == examples:
+        return np.tile(np.arange(examples), epochs)
+    rows = np.empty((len(orders), epochs, examples), np.int64)
+    for of_network, order in zip(rows, orders, strict=True):
+        for of_epoch in of_network:
+            of_epoch[:] = order.permutation(examples)
+    return rows[0].ravel() if len(rows) == 1 else rows.reshape(len(rows), -1)
 
 
 def epochs_looked_after(epochs: int) -> set[int]:

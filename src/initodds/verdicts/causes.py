@@ -208,6 +208,7 @@ ENTRIES: tuple[Cause, ...] = (
             "cross_entropy",
             "standardize_inputs",
             "small_batch",
+            "wider",
         ),
     ),
     Cause(
@@ -235,16 +236,16 @@ ENTRIES: tuple[Cause, ...] = (
         ("rate_x10", "init_of_activation", "adam", "steps_x10", "rate_div10", "standardize_inputs", "cross_entropy"),
     ),
     Cause(
-        "dead_classes",
-        lambda evidence: evidence.lacks,
-        phrases.dead_classes,
-        ("init_of_activation", "cross_entropy", "wider", "steps_x10", "rate_x10", "adam", "momentum"),
-    ),
-    Cause(
         "unsteady",
         lambda evidence: (evidence.symptoms.last_step >= UNSTEADY) & ~evidence.converged,
         phrases.unsteady,
         ("rate_div10", "rate_div100", "cosine", "adam", "standardize_inputs"),
+    ),
+    Cause(
+        "dead_classes",
+        lambda evidence: evidence.lacks,
+        phrases.dead_classes,
+        ("init_of_activation", "cross_entropy", "wider", "steps_x10", "rate_x10", "adam", "momentum"),
     ),
     Cause(
         "dead_examples",

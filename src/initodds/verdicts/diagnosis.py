@@ -73,7 +73,7 @@ def diagnose(
     network: Network,
     task: Task,
     trained: Sequence[Sequence[Layer]],
-    initial: Sequence[Sequence[Layer]],
+    initial: Sequence[Sequence[Layer]] | None,
     train: Split,
     *,
     replicates: Sequence[int] | Array,
@@ -84,7 +84,8 @@ def diagnose(
     step: Step | None = None,
     on_step: Callable[[str], None] = lambda stage: None,
 ) -> Diagnosis:
-    """Diagnose M networks from their `trained` and `initial` layers and the examples they were trained on.
+    """Diagnose M networks from their `trained` and `initial` layers and the examples they were trained on. `initial` is
+    None where it is not known.
 
     replicates: the M networks' numbers, for the result.  converged: (M,) bool, which of them are as they should be.
     curved: (M,) bool, whose point is to be told: that takes 20 to 80 Hessian-vector products over all examples.
@@ -104,7 +105,8 @@ def diagnose(
         on_step(f"looking at replicate {replicates[group[0]]}")
         stack = Stack(network, [trained[member] for member in group], np.dtype(np.float64))
         landscape = Landscape(stack.restricted(features.present), features, targets)
-        after, before = ([networks[member] for member in group] for networks in (trained, initial))
+        after = [trained[member] for member in group]
+        before = None if initial is None else [initial[member] for member in group]
         symptoms.append(symptoms_of(landscape, task, train, np.dtype(dtype), after, before, step))
         if curved[group[0]]:
             spectra.append(_curvature(landscape, step, on_step))

@@ -67,15 +67,7 @@ def hidden_flat(diagnosis: "Diagnosis", member: int) -> str:
         rest = f"the outputs are pinned too, {_pinned(diagnosis, member)}, and learn as little"
     else:
         rest = f"the outputs are pinned, {_pinned(diagnosis, member)}, but the cost still moves them"
-    born = int(symptoms.born_units[member])
-    when = (
-        "so before the first step"
-        if born >= flat
-        else f"{born} of them before the first step"
-        if born
-        else "not so at the start"
-    )
-    return f"{what} ({when}), so {reach}; {rest}."
+    return f"{what}{_since(symptoms.born_units[member], flat)}, so {reach}; {rest}."
 
 
 def outputs_saturated(diagnosis: "Diagnosis", member: int) -> str:
@@ -167,10 +159,13 @@ def small_weights(diagnosis: "Diagnosis", member: int) -> str:
 def units_dead(diagnosis: "Diagnosis", member: int) -> str:
     symptoms = diagnosis.symptoms
     units = sum(diagnosis.network.sizes[1:-1])
-    dead, born = (round(units * share[member]) for share in (symptoms.hidden_saturated, symptoms.born_flat))
+    dead = round(units * symptoms.hidden_saturated[member])
+    born = (
+        "" if np.isnan(symptoms.born_flat[member]) else f", {round(units * symptoms.born_flat[member])} of them before"
+    )
     return (
-        f"{dead} of {units} hidden units are dead, {born} of them before the first step: they answer 0 to nearly every"
-        f" example and get no gradient, and the others have not done it alone."
+        f"{dead} of {units} hidden units are dead{born}{' the first step' * bool(born)}: they answer 0 to nearly every"
+        " example and get no gradient, and the others have not done it alone."
     )
 
 
@@ -206,6 +201,15 @@ def unsteady(diagnosis: "Diagnosis", member: int) -> str:
         f"The cost jumps up and down: one more step along the whole gradient {times}. The steps are too large to"
         " come to rest."
     )
+
+
+def _since(born: float, flat: int) -> str:
+    """Since when so many units are flat, of which so many were before the first step: NaN where that is not known."""
+    if np.isnan(born):
+        return ""
+    if born >= flat:
+        return " (so before the first step)"
+    return f" ({int(born)} of them before the first step)" if born else " (not so at the start)"
 
 
 def _of_units(diagnosis: "Diagnosis", member: int) -> str:

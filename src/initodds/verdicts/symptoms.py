@@ -120,6 +120,19 @@ class Symptoms:
         return np.linalg.norm(self.gradient, axis=1)
 
 
+OF_START = (
+    "born_flat",
+    "born_units",
+    "born_constant",
+    "spread_at_start",
+    "gradient_at_start",
+    "growth",
+    "moved",
+    "first_step",
+)
+"""The symptoms that are told by the weights before training."""
+
+
 def widths(network: Network, task: Task) -> dict[str, int]:
     """The second dimension of the symptoms that have one."""
     layers, parts = len(network.layers), task.parts
@@ -132,11 +145,15 @@ def symptoms_of(
     train: Split,
     dtype: np.dtype,
     trained: Sequence[Sequence[Layer]],
-    initial: Sequence[Sequence[Layer]],
+    initial: Sequence[Sequence[Layer]] | None,
     step: Step | None = None,
 ) -> Symptoms:
     """The symptoms of the networks of a landscape over the examples of `train`, which have the layers `trained` and
-    began with the layers `initial`. `step`: how a step of theirs is taken, None where that is not known."""
+    began with the layers `initial`, None where that is not known: what would be told by them is NaN then. `step`: how a
+    step of theirs is taken, None where that is not known."""
+    if initial is None:
+        found = symptoms_of(landscape, task, train, dtype, trained, trained, step)
+        return replace(found, **dict.fromkeys(OF_START, np.full(landscape.stack.replicates, np.nan)))
     stack = landscape.stack
     network = stack.network
     layers = [_hidden_units(landscape, layer) for layer in range(len(network.activations))]
@@ -144,7 +161,7 @@ def symptoms_of(
     outputs = _joined([seen.activations for seen in landscape.passes], -1)
     pinned_high, pinned_low = network.head.pinned(outputs)
     as_trained = _gradient_as_trained(landscape, task, train, dtype)
-    sample = Split(*(rows[_spread_evenly(len(train))] for rows in (train.x, train.y)))
+    sample = Split(*(rows[spread_evenly(len(train))] for rows in (train.x, train.y)))
     start, end = (_sampled(network, networks, task, sample) for networks in (initial, trained))
     at_start = [_hidden_units(start, layer) for layer in range(len(network.activations))]
     targets = task.targets(train.y)
@@ -173,8 +190,8 @@ def symptoms_of(
         score=score,
         part_scores=part_scores,
         own_output=task.own_outputs(outputs, train.y),
-        gradient=_norms_by_layer(network, landscape.gradient + _decay(stack, step)),
-        gradient_as_trained=_norms_by_layer(network, as_trained),
+        gradient=norms_by_layer(network, landscape.gradient + _decay(stack, step)),
+        gradient_as_trained=norms_by_layer(network, as_trained),
         gradient_zero=(as_trained == 0).mean(axis=1),
         gradient_at_start=np.linalg.norm(start.gradient + _decay(start.stack, step), axis=1),
         growth=np.array([_growth(*pair) for pair in zip(trained, initial, strict=True)]),
@@ -293,7 +310,7 @@ def _gradient_as_trained(landscape: Landscape, task: Task, train: Split, dtype: 
     return total
 
 
-def _norms_by_layer(network: Network, vectors: Array) -> Array:
+def norms_by_layer(network: Network, vectors: Array) -> Array:
     """Norms (M, L) of the parts of vectors (M, P) that belong to each layer, weights and biases together."""
     ends = np.cumsum([(fan_in + network.bias) * fan_out for fan_in, fan_out in network.layers])
     return np.stack([np.linalg.norm(part, axis=1) for part in np.split(vectors.astype(float), ends[:-1], axis=1)], 1)
@@ -315,7 +332,7 @@ def _moved(trained: Sequence[Layer], initial: Sequence[Layer]) -> float:
     return float(max(ways))
 
 
-def _spread_evenly(examples: int) -> Array:
+def spread_evenly(examples: int) -> Array:
     """The rows of at most `_SAMPLE` examples."""
     return np.unique(np.linspace(0, examples - 1, min(examples, _SAMPLE)).round().astype(int))
 

@@ -1,0 +1,167 @@
+"""Do the intervals hold what they promise? How often each covers the truth, where the truth is known.
+
+python experiments/06-intervals/coverage.py            four minutes; writes results.csv and summary.md
+python experiments/06-intervals/coverage.py analyse    the summary from the committed results
+"""
+
+import sys
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binom
+from tabulate import tabulate
+
+from initodds.statistics.boundary import fit
+from initodds.statistics.comparison import newcombe_interval, paired_interval
+from initodds.statistics.rates import wilson
+from initodds.statistics.survival import median_time
+
+FOLDER = Path(__file__).parent
+SIZES = (8, 16, 32, 100, 300, 1000)
+RATES = np.round(np.linspace(0.02, 0.98, 49), 2)
+PAIRS = tuple(product((0.02, 0.1, 0.5, 0.9), (0.05, 0.3, 0.7, 0.98)))
+"""The two rates that are compared."""
+
+
+def of_rate() -> pd.DataFrame:
+    """Wilson's interval of n independent replicates: what is covered at each of `RATES`, counted, not simulated.
+
+    It is the same with an effect of the data order or without, where each replicate has an order of its own: it
+    converges with the share of its order, and a coin that is drawn first and thrown then is a coin.
+    """
+    rows = []
+    for n in SIZES:
+        count = np.arange(n + 1)
+        low, high = wilson(count, np.full(n + 1, n))
+        for rate in RATES:
+            inside = (low <= rate) & (rate <= high)
+            rows.append(("rate", "independent", n, rate, float(binom.pmf(count, n, rate)[inside].sum())))
+    return frame_of(rows)
+
+
+def of_shared_orders(draws: int, rng: np.random.Generator) -> pd.DataFrame:
+    """The same where the replicates are split over four data orders, each with a share of its own, so that replicates
+    of one order are correlated so much."""
+    rows = []
+    for correlation, n, rate in product((0.02, 0.05, 0.1), (32, 200, 1000), (0.5, 0.9)):
+        strength = 1 / correlation - 1
+        shares = rng.beta(rate * strength, (1 - rate) * strength, size=(draws, 4))
+        count = rng.binomial(n // 4, shares).sum(axis=1)
+        low, high = wilson(count, np.full(draws, n))
+        rows.append(("rate", f"4 orders, {correlation}", n, rate, float(((low <= rate) & (rate <= high)).mean())))
+    return frame_of(rows)
+
+
+def of_difference(draws: int, rng: np.random.Generator) -> pd.DataFrame:
+    """The difference of two rates: of independent groups, and of pairs whose outcomes are correlated so much, as far as
+    the two rates allow."""
+    rows = []
+    for n, (a, b) in product(SIZES, PAIRS):
+        counts = np.stack([rng.binomial(n, a, draws), rng.binomial(n, b, draws)], axis=1)
+        covered = share_covering(counts, lambda hits, n=n: newcombe_interval(hits[0], n, hits[1], n), a - b)
+        rows.append(("unpaired difference", "independent", n, a, covered))
+        for correlation in (0.0, 0.5):
+            both = min(a * b + correlation * np.sqrt(a * (1 - a) * b * (1 - b)), a, b)
+            shares = [a - both, b - both, both, 1 - a - b + both]
+            if min(shares) < 0:
+                continue
+            counts = rng.multinomial(n, shares, draws)[:, :2]
+            covered = share_covering(counts, lambda only, n=n: paired_interval(only[0], only[1], n), a - b)
+            rows.append(("paired difference", f"correlation {correlation}", n, a, covered))
+    return frame_of(rows)
+
+
+def share_covering(counts: np.ndarray, interval, truth: float) -> float:
+    """The share of the counts (draws, k) whose interval has the truth."""
+    seen, times = np.unique(counts, axis=0, return_counts=True)
+    ends = np.array([interval(row) for row in seen])
+    return float(times[(ends[:, 0] <= truth) & (truth <= ends[:, 1])].sum() / len(counts))
+
+
+def of_boundary(draws: int, rng: np.random.Generator) -> pd.DataFrame:
+    """The boundary along nine values of a setting, wherever it lies between the third and the seventh of them.
+
+    case: over how many of their distances the share falls from 90 to 10 %.
+    """
+    rows = []
+    x = np.linspace(0, 8, 9)
+    for width, n in product((0.5, 2.0, 6.0), (8, 32, 100)):
+        covered, told = [], []
+        for truth in rng.uniform(2, 6, draws):
+            hits = rng.binomial(n, 1 / (1 + np.exp(2 * np.log(9) / width * (x - truth))))
+            found = fit(x, hits.astype(float), np.full(9, float(n)))
+            told.append(np.isfinite(found["boundary"]))
+            covered.append(found["low"] <= truth <= found["high"])
+        covered, told = np.array(covered), np.array(told)
+        rows.append(("boundary", f"width {width}", n, float(told.mean()), float(covered[told].mean())))
+    return frame_of(rows)
+
+
+def of_median_time(draws: int, rng: np.random.Generator) -> pd.DataFrame:
+    """The step by which half have reached the target, looked for after each of 40 epochs. A time is lognormal, and some
+    networks never get there. case: the share that never does."""
+    rows = []
+    looked = np.arange(1, 41.0)
+    for never, n in product((0.0, 0.2, 0.4), (8, 32, 100)):
+        # What a network does that never gets there is not known at the end: its time is infinite.
+        quantile = 0.5 / (1 - never)
+        many = np.sort(np.exp(np.log(10) + 0.8 * rng.standard_normal(400_000)))
+        truth = looked[np.searchsorted(looked, many[int(quantile * len(many))])]
+        times = np.exp(np.log(10) + 0.8 * rng.standard_normal((draws, n)))
+        times[rng.random((draws, n)) < never] = np.inf
+        seen = np.append(looked, np.nan)[np.searchsorted(looked, times)]
+        frame = pd.DataFrame(
+            {"draw": np.repeat(np.arange(draws), n), "steps_to_target": seen.ravel(), "steps": looked[-1]}
+        )
+        found = median_time(frame, "draw")
+        covered = float(((found["low"] <= truth) & (truth <= found["high"])).mean())
+        rows.append(("median time", f"{never:.0%} never", n, 0.5, covered))
+    return frame_of(rows)
+
+
+def frame_of(rows: list[tuple[str, str, int, float, float]]) -> pd.DataFrame:
+    """what is estimated, in which case, from how many replicates (at each value, or in each group); rate: the true one,
+    or of boundary the share of draws in which one is told; covered: the share of draws whose interval has the truth."""
+    return pd.DataFrame(rows, columns=["of", "case", "n", "rate", "covered"])
+
+
+def run(draws: int, slow: int, seed: int = 0) -> pd.DataFrame:
+    """All of them: so many draws, and so many of what is slow to fit."""
+    rng = np.random.default_rng(seed)
+    parts = [of_rate(), of_shared_orders(draws, rng), of_difference(draws, rng)]
+    return pd.concat([*parts, of_boundary(slow, rng), of_median_time(slow, rng)], ignore_index=True)
+
+
+def summary(results: pd.DataFrame) -> str:
+    """summary.md: the mean coverage over the rates, and the least, in percent."""
+    sections = [
+        "# Summary of results.csv",
+        "",
+        "Printed by coverage.py. Percent of 95 % intervals that have the truth in",
+    ]
+    sections += ["them: the mean over the true rates, and the least of any. n: replicates, of each group or value.", ""]
+    for of, part in results.groupby("of", sort=False):
+        table = part.groupby(["case", "n"], sort=False)["covered"].agg(["mean", "min"]).mul(100).round(1)
+        cells = (table["mean"].map("{:.1f}".format) + " (" + table["min"].map("{:.1f}".format) + ")").unstack("n")
+        cells = cells[sorted(cells)].fillna("").reset_index()
+        sections += [
+            f"## {of.capitalize()}",
+            "",
+            tabulate(cells, headers="keys", tablefmt="github", showindex=False),
+            "",
+        ]
+    return "\n".join(sections)
+
+
+def main() -> None:
+    if sys.argv[1:] != ["analyse"]:
+        run(4000, 400).round(4).to_csv(FOLDER / "results.csv", index=False)
+    text = summary(pd.read_csv(FOLDER / "results.csv"))
+    (FOLDER / "summary.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

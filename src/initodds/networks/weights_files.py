@@ -1,0 +1,120 @@
+"""Trained weights from files of other programs: npz, PyTorch's state_dict, safetensors, Keras. No code in them is run.
+
+One entry a kind of file. PyTorch, safetensors and h5py are imported only for a file of theirs.
+"""
+
+import io
+import re
+import zipfile
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from initodds.initializers.elsewhere import layers_of_state, natural, paired
+from initodds.networks.network import Layer, Network
+from initodds.vocabulary import InputError, one_line
+
+Array = np.ndarray
+
+
+def read_layers(path: str, network: Network) -> list[Layer]:
+    """The layers of `network` that a file has, float64: weights (fan_in, fan_out), biases (fan_out,).
+
+    Raises InputError where the file cannot be read, is of no kind that is known, or its layers are not the network's.
+    """
+    kind = next((ending for ending in READERS if path.endswith(ending)), None)
+    if kind is None:
+        raise InputError(f"--weights={path}: a file {', '.join(READERS)} is needed")
+    try:
+        layers = READERS[kind](Path(path))
+    except ImportError as error:
+        raise InputError(f"--weights={path}: needs pip install {error.name}") from error
+    except Exception as error:  # whatever a library says of a file that is none of its own
+        raise InputError(f"--weights={path}: cannot be read as dense layers ({one_line(error)[:200]})") from error
+    needed, given = (", ".join(_shape(*shape) for shape in shapes) for shapes in (network.layers, _shapes(layers)))
+    if needed != given:
+        raise InputError(f"--weights={path}: has layers {given or 'none'}, and the network has {needed}")
+    if not all(np.isfinite(array).all() for layer in layers for array in layer):
+        raise InputError(f"--weights={path}: has numbers that are not finite")
+    if not network.bias and any(biases.any() for _, biases in layers):
+        raise InputError(f"--weights={path}: has biases, and network.bias=false has none")
+    return layers
+
+
+def _shapes(layers: list[Layer]) -> list[tuple[int, int]]:
+    return [(weights.shape[0], weights.shape[1]) for weights, _ in layers]
+
+
+def _shape(fan_in: int, fan_out: int) -> str:
+    return f"{fan_in} x {fan_out}"
+
+
+def _npz(path: Path) -> list[Layer]:
+    """Arrays (fan_in, fan_out), each with the (fan_out,) of its biases; ours by their names, weights_1, biases_1, ...,
+    scikit-learn's as coefs_0, intercepts_0, ..., others in their order in the file."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    for weights, biases in (("weights_", "biases_"), ("coefs_", "intercepts_")):
+        numbered = sorted((name for name in arrays if re.fullmatch(rf"{weights}\d+", name)), key=natural)
+        if numbered:
+            pairs = [(name, name.replace(weights, biases)) for name in numbered]
+            return paired([(name, _one(arrays[name])) for pair in pairs for name in pair if name in arrays])
+    return paired(list(arrays.items()))
+
+
+def _one(array: Array) -> Array:
+    """An array of one network: of several side by side, as an artifact weights.npz of one replicate has them, the
+    only one."""
+    if array.ndim == 3 and len(array) > 1:
+        raise ValueError(f"it has {len(array)} networks, and one is needed")
+    return array[0] if array.ndim == 3 or (array.ndim == 2 and len(array) == 1 and array.shape[1] > 1) else array
+
+
+def _torch(path: Path) -> list[Layer]:
+    torch: Any = import_module("torch")
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(state, dict):
+        raise ValueError(f"a state_dict is needed, and it has a {type(state).__name__}")
+    state = state.get("state_dict", state)
+    return layers_of_state({str(name): value.detach().cpu().numpy() for name, value in state.items()})
+
+
+def _safetensors(path: Path) -> list[Layer]:
+    library: Any = import_module("safetensors.numpy")
+    return layers_of_state(library.load_file(path))
+
+
+def _keras(path: Path) -> list[Layer]:
+    """A .keras file is a zip with its weights in HDF5."""
+    with zipfile.ZipFile(path) as archive:
+        return _hdf5(io.BytesIO(archive.read("model.weights.h5")))
+
+
+def _hdf5(file: Any) -> list[Layer]:
+    """The kernels and biases of Dense layers, in the order of the layers' names; an optimizer's arrays are left out."""
+    h5py: Any = import_module("h5py")
+    arrays: dict[str, Array] = {}
+    with h5py.File(file, "r") as opened:
+
+        def take(name: str, node: Any) -> None:
+            if isinstance(node, h5py.Dataset) and "optimizer" not in name and not name.endswith("seed_generator_state"):
+                arrays[name] = np.asarray(node)
+
+        opened.visititems(take)
+    # Of one layer, 2-D before 1-D: kernel and bias, or vars/0 and vars/1.
+    names = sorted(arrays, key=lambda name: (natural(name.rpartition("/")[0]), -arrays[name].ndim))
+    return paired([(name, arrays[name]) for name in names])
+
+
+READERS: dict[str, Callable[[Path], list[Layer]]] = {
+    ".npz": _npz,
+    ".safetensors": _safetensors,
+    ".pt": _torch,
+    ".pth": _torch,
+    ".keras": _keras,
+    ".h5": _hdf5,
+}
+"""What reads a file, by the ending of its name."""

@@ -1,0 +1,77 @@
+"""The command `initodds-advise`, on XOR."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from initodds.commands import advise
+from initodds.commands.advise import main
+from initodds.tracking import loading, reading
+from initodds.tracking.store import search
+
+XOR = ("data=xor", "sgd.batch_size=4", "network.hidden=[3]", "network.cost=cross_entropy", "sgd.epochs=300")
+
+
+def answer(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["initodds-advise", *arguments])
+    for name in ("INITODDS_SWEEP", "INITODDS_SWEEPER"):
+        monkeypatch.setenv(name, "")
+    main()
+    return capsys.readouterr().out
+
+
+def test_a_symmetric_start_is_answered_and_the_answer_is_tracked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    asked = (*XOR, "init=zeros", "sgd.learning_rate=2")
+    said = answer(tmp_path, monkeypatch, capsys, *asked)
+    assert "16 symmetric" in said
+    *_, sentence = said.strip().splitlines()
+    assert sentence.startswith("Draw the weights with ")
+    assert sentence.endswith(", 0 of 32 before.")
+    store = loading.open_store("sqlite:///mlflow.db", None)
+    (run,) = search(store, "tags.level = 'sweep'")
+    assert sentence in run.data.tags["mlflow.note.content"]
+    table = pd.read_csv(pd.io.common.BytesIO(reading.artifact(store, run.info.run_id, "advice.csv")))
+    # The rates are those of tracked networks that were not looked at to choose.
+    best = table.iloc[0]
+    cells = {cell.asked.name: cell for cell in reading.tracked_cells(store, run.info.run_id)}
+    frames = [reading.read_replicates(store, part.run.id) for part in cells[best["change"]].parts]
+    frame = pd.concat(frames)
+    fresh = frame[frame["replicate"] >= 16]
+    assert (best["converged"], best["n"]) == ((fresh["outcome"] == "converged").sum(), len(fresh))
+    assert best["n"] == 64
+    before = len(search(store, "tags.level = 'cell'"))
+    assert answer(tmp_path, monkeypatch, capsys, *asked).splitlines()[-1] == sentence
+    assert len(search(store, "tags.level = 'cell'")) == before  # all of it was there
+    assert len(search(store, "tags.level = 'sweep'")) == 1
+
+
+@pytest.mark.soak
+def test_where_all_is_well_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    well = (*XOR, "network.hidden=[8]", "init=gaussian", "sgd.learning_rate=2", "sgd.epochs=1000")
+    assert "Nothing needs to be changed: 16 of 16 converge" in answer(tmp_path, monkeypatch, capsys, *well)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["data=xor", "sgd.batch_size=4", "--budget", "0"], "--budget=0: minutes, a number over 0"),
+        (["abc", "init=unit"], "abc: a RUN_ID alone, or KEY=VALUE ..."),
+        (["init=nothing"], "init"),
+    ],
+)
+def test_bad_input_is_answered_in_a_line(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["initodds-advise", *arguments])
+    with pytest.raises(SystemExit, match="initodds-advise: ") as ended:
+        advise.main()
+    assert said in str(ended.value)
+    assert "\n" not in str(ended.value)

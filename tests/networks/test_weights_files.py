@@ -1,0 +1,114 @@
+"""Weights from files of other programs, against what those programs' own networks answer."""
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from initodds.networks.network import Layer, Network, Stack
+from initodds.networks.weights_files import read_layers
+from initodds.vocabulary import InputError
+
+FOLDER = Path(__file__).parent / "elsewhere"
+NETWORK = Network((4, 5, 3), "tanh", "linear")
+OUTPUTS = np.load(FOLDER / "outputs.npz")
+
+
+def outputs_of(layers: list[Layer]) -> np.ndarray:
+    stack = Stack(NETWORK, [layers], np.dtype(np.float64))
+    return stack.forward(OUTPUTS["x"].astype(float), stack.buffers(len(OUTPUTS["x"])))[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "program", "library"),
+    [
+        ("sklearn.npz", "sklearn", None),
+        pytest.param("torch.pt", "torch", "torch", marks=pytest.mark.soak),
+        pytest.param("torch.safetensors", "torch", "safetensors", marks=pytest.mark.soak),
+        pytest.param("model.keras", "keras", "h5py", marks=pytest.mark.soak),
+        pytest.param("model.h5", "keras", "h5py", marks=pytest.mark.soak),
+        pytest.param("model.weights.h5", "keras", "h5py", marks=pytest.mark.soak),
+    ],
+)
+def test_a_network_read_back_answers_as_where_it_came_from(name: str, program: str, library: str | None):
+    if library:
+        pytest.importorskip(library)
+    layers = read_layers(str(FOLDER / name), NETWORK)
+    np.testing.assert_allclose(outputs_of(layers), OUTPUTS[program], atol=1e-5)
+
+
+def test_the_versions_that_wrote_the_files_are_told():
+    assert set(json.loads((FOLDER / "versions.json").read_text())) == {
+        "torch",
+        "safetensors",
+        "keras",
+        "h5py",
+        "sklearn",
+    }
+
+
+def test_our_own_artifact_of_one_network_is_read(tmp_path: Path, rng: np.random.Generator):
+    layers = [(rng.normal(size=shape), rng.normal(size=shape[1])) for shape in NETWORK.layers]
+    arrays = {"replicates": np.array([3])}
+    for number, (weights, biases) in enumerate(layers, start=1):
+        arrays |= {f"weights_{number}": weights[None], f"biases_{number}": biases[None]}
+    np.savez(tmp_path / "weights.npz", **arrays)
+    for (weights, biases), (read_weights, read_biases) in zip(
+        layers, read_layers(str(tmp_path / "weights.npz"), NETWORK), strict=True
+    ):
+        np.testing.assert_array_equal(weights, read_weights)
+        np.testing.assert_array_equal(biases, read_biases)
+
+
+class Trap:
+    """Whoever unpickles it runs its code."""
+
+    def __reduce__(self) -> tuple:
+        return (Path.touch, (Path("sprung"),))
+
+
+def test_no_code_in_a_file_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    np.savez("trap.npz", weights=np.array([Trap()], object))
+    Path("trap.pt").write_bytes(pickle.dumps({"weight": Trap()}))
+    for name in ("trap.npz", "trap.pt"):
+        with pytest.raises(InputError, match=rf"--weights={name}: (cannot be read as dense layers|needs pip install)"):
+            read_layers(name, NETWORK)
+    assert not Path("sprung").exists()
+
+
+@pytest.mark.soak
+def test_no_code_in_a_pickle_of_pytorchs_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    torch.save({"0.weight": Trap()}, "trap.pt")
+    with pytest.raises(InputError, match="cannot be read as dense layers"):
+        read_layers("trap.pt", NETWORK)
+    assert not Path("sprung").exists()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"a": np.zeros((4, 6)), "b": np.zeros(6)}, "has layers 4 x 6, and the network has 4 x 5, 5 x 3"),
+        ({"a": np.zeros((4, 5, 2))}, "a, 4 x 5 x 2, is neither weights nor their biases"),
+        ({"a": np.zeros((4, 5)), "b": np.zeros((5, 3)), "c": np.array(["x"])}, "c has numbers of the kind <U1"),
+        ({"a": np.full((4, 5), np.nan), "b": np.zeros((5, 3))}, "has numbers that are not finite"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_a_line(arrays: dict[str, np.ndarray], said: str, tmp_path: Path):
+    path = str(tmp_path / "odd.npz")
+    np.savez(path, **arrays)
+    with pytest.raises(InputError) as error:
+        read_layers(path, NETWORK)
+    assert said in str(error.value)
+    assert str(error.value).startswith(f"--weights={path}: ")
+
+
+def test_an_unknown_kind_and_a_missing_file_are_said(tmp_path: Path):
+    with pytest.raises(InputError, match=r"model.onnx: a file .npz, .safetensors, .pt, .pth, .keras, .h5 is needed"):
+        read_layers("model.onnx", NETWORK)
+    with pytest.raises(InputError, match=r"none.npz: cannot be read as dense layers \(.*No such file"):
+        read_layers(str(tmp_path / "none.npz"), NETWORK)

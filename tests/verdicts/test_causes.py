@@ -1,0 +1,262 @@
+"""Each cause on a network that was built to have it, and not on one that was built not to."""
+
+import numpy as np
+import pytest
+
+from initodds import vocabulary
+from initodds.cells import cell
+from initodds.cells.cell import Cell
+from initodds.datasets import Split
+from initodds.datasets.tasks import Classification, Regression, Task
+from initodds.engines.optimizers import SGD, Adam, AdamW
+from initodds.networks.activations import ACTIVATIONS
+from initodds.networks.network import Layer, Network
+from initodds.verdicts import causes, diagnosis, explanation
+from initodds.verdicts.diagnosis import Diagnosis
+from initodds.verdicts.symptoms import Step
+from tests.conftest import random_layers, settings_of
+
+LINE = Split(np.linspace(-1, 1, 101)[:, None], np.linspace(-1, 1, 101)[:, None] ** 2)
+
+
+def diagnose(
+    network: Network,
+    layers: list[Layer],
+    train: Split = LINE,
+    task: Task = Regression(1),  # noqa: B008
+    initial: list[Layer] | None = None,
+    step: Step | None = None,
+    curved: bool = False,
+) -> Diagnosis:
+    return diagnosis.diagnose(
+        network,
+        task,
+        [layers],
+        [initial or layers],
+        train,
+        replicates=[0],
+        converged=np.array([False]),
+        curved=np.array([curved]),
+        dtype=np.dtype("f8"),
+        step=step,
+    )
+
+
+def trained(*overrides: str) -> Cell:
+    return cell.run(settings_of("diagnosis.curvature=none", "diagnosis.of=all", "sgd.orders=1", *overrides))
+
+
+XOR = ("data=xor", "sgd.batch_size=4", "network.cost=cross_entropy")
+
+
+def test_the_entries_are_the_words_of_the_house():
+    assert tuple(entry.name for entry in causes.ENTRIES) == vocabulary.CAUSES
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu", "silu", "softplus"])
+def test_a_layer_that_answers_nothing_is_dead_and_it_is_said_since_when(activation: str, rng: np.random.Generator):
+    network = Network((1, 4, 1), activation, "linear")
+    (alive,) = random_layers(network, 1, rng)
+    alive[0] = (alive[0][0], np.full(4, 2.0))
+    dead = [(alive[0][0], np.full(4, -80.0)), alive[1]]
+    born, died = diagnose(network, dead), diagnose(network, dead, initial=alive)
+    assert born.cause[0] == died.cause[0] == "hidden_dead"
+    assert (born.symptoms.born_flat[0], died.symptoms.born_units[0]) == (1, 0)
+    assert "(so before the first step)" in explanation.explain(born, 0)
+    assert "(not so at the start)" in explanation.explain(died, 0)
+    assert diagnose(network, alive).cause[0] != "hidden_dead"
+
+
+@pytest.mark.parametrize("activation", ["logistic", "tanh", "elu", "selu"])
+def test_a_layer_at_an_end_of_its_range_is_saturated(activation: str, rng: np.random.Generator):
+    network = Network((1, 4, 1), activation, "linear")
+    (free,) = random_layers(network, 1, rng)
+    assert diagnose(network, [(free[0][0], np.full(4, -80.0)), free[1]]).cause[0] == "hidden_saturated"
+    assert diagnose(network, free).cause[0] != "hidden_saturated"
+
+
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+def test_every_activation_has_a_diagnosis_with_words(activation: str, rng: np.random.Generator):
+    network = Network((1, 4, 3, 1), activation, "linear")
+    (layers,) = random_layers(network, 1, rng)
+    found = diagnose(network, layers, step=Step(SGD(0.1), taken=10), curved=True)
+    assert found.cause[0] in vocabulary.CAUSES
+    assert found.point[0]
+    assert explanation.explain(found, 0)
+
+
+def test_some_dead_units_are_counted_and_told_from_all(rng: np.random.Generator):
+    network = Network((1, 6, 1), "relu", "linear")
+    (layers,) = random_layers(network, 1, rng)
+    layers[0] = (np.array([[1.0, -1, 1, -1, 1, -1]]), np.array([0.1, 0.2, -9, -9, -9, 0.3]))
+    found = diagnose(network, layers)
+    assert found.cause[0] == "units_dead"
+    assert explanation.explain(found, 0).startswith("3 of 6 hidden units are dead, 3 of them before the first step")
+    layers[0][1][2:4] = 0.1
+    assert diagnose(network, layers).cause[0] != "units_dead"
+
+
+def test_a_network_without_a_bend_among_the_examples_is_a_straight_line():
+    network = Network((1, 3, 1), "relu", "linear")
+    layers = [(np.array([[1.0, 1, 1]]), np.array([2.0, 3, 4])), (np.array([[0.1], [0.1], [0.1]]), np.array([-0.9]))]
+    train = Split(LINE.x, LINE.x + 0.5 * LINE.y)
+    found = diagnose(network, layers, train)
+    assert found.cause[0] == "straight_line"
+    fit = np.polyval(np.polyfit(train.x[:, 0], train.y[:, 0], 1), train.x[:, 0])
+    r_squared = 1 - ((train.y[:, 0] - fit) ** 2).sum() / ((train.y[:, 0] - train.y.mean()) ** 2).sum()
+    assert found.straight_score == pytest.approx(r_squared)
+    assert f"R^2 of {r_squared:.3f}" in explanation.explain(found, 0)
+    layers[0][1][0] = 0.0
+    assert diagnose(network, layers, train).cause[0] != "straight_line"
+
+
+def test_targets_that_no_output_reaches(rng: np.random.Generator):
+    network = Network((1, 4, 1), "tanh", "logistic")
+    (layers,) = random_layers(network, 1, rng)
+    train = Split(LINE.x, LINE.y - 0.5)
+    found = diagnose(network, layers, train)
+    assert found.cause[0] == "targets_out_of_range"
+    assert f"{100 * (train.y < 0).mean():.0f} % of the targets" in explanation.explain(found, 0)
+    assert diagnose(network, layers).cause[0] != "targets_out_of_range"
+
+
+def test_dead_outputs_are_told_from_live_ones(rng: np.random.Generator):
+    network = Network((1, 4, 2), "tanh", "relu")
+    (layers,) = random_layers(network, 1, rng)
+    train = Split(LINE.x, np.hstack([LINE.y, LINE.y]) + 0.1)
+    dead = [layers[0], (0.01 * layers[1][0], np.array([-5.0, 5.0]))]
+    found = diagnose(network, dead, train, Regression(2))
+    assert found.cause[0] == "outputs_dead"
+    assert found.symptoms.outputs_dead[0] == 1
+    alive = [layers[0], (0.01 * layers[1][0], np.array([5.0, 5.0]))]
+    assert diagnose(network, alive, train, Regression(2)).cause[0] != "outputs_dead"
+
+
+def test_many_shares_of_one_whole_are_not_saturated_for_being_small(rng: np.random.Generator):
+    """Of 200 classes each output is about 0.005, and no output is pinned by that."""
+    network = Network((3, 200), output="softmax", cost="cross_entropy")
+    train = Split(rng.normal(size=(400, 3)), np.arange(400) % 200)
+    task = Classification(200, 200)
+    layers = [(0.1 * rng.normal(size=(3, 200)), np.zeros(200))]
+    assert diagnose(network, layers, train, task).cause[0] != "outputs_saturated"
+    layers[0][1][7] = 50.0
+    found = diagnose(network, layers, train, task)
+    assert found.cause[0] == "outputs_saturated"
+    assert found.symptoms.outputs_high[0] == 1
+
+
+def test_a_gradient_that_vanishes_on_its_way(rng: np.random.Generator):
+    network = Network((1, *[4] * 6, 1), "logistic", "linear")
+    (layers,) = random_layers(network, 1, rng, 0.1)
+    found = diagnose(network, layers)
+    assert found.cause[0] == "vanishing_gradient"
+    norms = found.symptoms.gradient[0]
+    assert norms[0] < 1e-3 * norms[-1]
+    (wide,) = random_layers(Network((1, *[4] * 6, 1), "tanh", "linear"), 1, rng, 1.0)
+    assert diagnose(Network((1, *[4] * 6, 1), "tanh", "linear"), wide).cause[0] != "vanishing_gradient"
+
+
+def test_weights_next_to_nothing_leave_xor_on_its_plateau():
+    small = trained(*XOR, "network.hidden=[5]", "init=gaussian", "init.std=0.01", "init.bias=0", "replicates=4",
+                    "sgd.learning_rate=0.03", "sgd.epochs=5000")  # fmt: skip
+    assert set(small.diagnosis.cause) == {"small_weights"}
+    spread = small.diagnosis.symptoms.spread_at_start[0]
+    assert f"{spread:.1e} over the examples at the start" in explanation.explain(small.diagnosis, 0)
+    learned = trained(*XOR, "network.hidden=[5]", "init=gaussian", "sgd.learning_rate=1", "sgd.epochs=3000",
+                      "replicates=4")  # fmt: skip
+    assert set(learned.diagnosis.cause) == {"none"}
+
+
+def test_too_few_steps_and_nothing_else():
+    found = trained(*XOR, "network.hidden=[2]", "init=xavier_uniform", "sgd.learning_rate=0.01", "sgd.epochs=500",
+                    "replicates=32").diagnosis  # fmt: skip
+    assert set(found.cause) == {"too_few_steps"}
+    assert (found.symptoms.moved < 0.5).all()
+
+
+def test_steps_too_large_for_inputs_of_that_size():
+    """Iris, features up to 8 as they are, at a rate of 1: the first step throws the network to where it stays."""
+    common = ("data=iris", "data.scale=raw", "network.hidden=[8]", "network.activation=relu", "network.output=softmax",
+              "network.cost=cross_entropy", "init=torch_linear", "sgd.batch_size=16", "replicates=8")  # fmt: skip
+    large = trained(*common, "sgd.learning_rate=5", "sgd.epochs=10").diagnosis
+    thrown = large.cause == "step_too_large"
+    assert thrown.sum() >= 4
+    assert set(large.cause[~thrown]) <= {"hidden_dead", "units_dead"}  # by a later step
+    assert (large.symptoms.first_step[thrown] >= 2).all()
+    first = int(thrown.argmax())
+    assert f"multiplies the cost by {large.symptoms.first_step[first]:.3g}" in explanation.explain(large, first)
+    fitting = trained(*common, "sgd.learning_rate=0.02", "sgd.epochs=10").diagnosis
+    assert "step_too_large" not in fitting.cause
+    assert (fitting.symptoms.first_step < 1).all()
+
+
+def test_a_cost_that_jumps_is_unsteady():
+    """Of the quadratic cost 1/2 a x^2 a step multiplies x by 1 - rate a, and so the cost by its square."""
+    network, train = Network((1, 1), output="linear", bias=False), Split(np.ones((5, 1)), np.ones((5, 1)))
+    layers = [(np.array([[3.0]]), np.zeros(1))]
+    for rate, expected in ((3.0, 4.0), (0.5, 0.25)):
+        found = diagnose(network, layers, train, step=Step(SGD(rate)))
+        assert found.symptoms.last_step[0] == pytest.approx(expected)
+        assert (found.cause[0] == "unsteady") == (rate == 3.0)
+
+
+def test_weight_decay_is_part_of_the_gradient(rng: np.random.Generator):
+    """Where the cost's gradient and the decay cancel, the network is at rest; finite differences of their sum agree."""
+    network = Network((1, 3, 1), "tanh", "linear")
+    (layers,) = random_layers(network, 1, rng)
+    decay = 0.3
+
+    def objective(shift: float) -> float:
+        weights = layers[0][0] + shift * np.eye(1, 3)
+        a = np.tanh(LINE.x @ weights + layers[0][1]) @ layers[1][0] + layers[1][1]
+        squares = sum((array**2).sum() for array in (weights, layers[0][1], *layers[1]))
+        return 0.5 * ((a - LINE.y) ** 2).mean() + 0.5 * decay * squares
+
+    slope = (objective(1e-5) - objective(-1e-5)) / 2e-5
+    plain = diagnose(network, layers).symptoms.gradient[0]
+    with_decay = diagnose(network, layers, step=Step(Adam(0.1, weight_decay=decay))).symptoms.gradient[0]
+    apart = diagnose(network, layers, step=Step(AdamW(0.1, weight_decay=decay))).symptoms.gradient[0]
+    np.testing.assert_array_equal(plain, apart)
+    assert not np.isclose(plain[0], with_decay[0])
+    one = Network((1, 1), output="linear", bias=False)
+    (w, _), *_ = layers
+    found = diagnose(one, [(w[:, :1], np.zeros(1))], step=Step(SGD(0.1, weight_decay=decay)))
+    mean_gradient = ((LINE.x * w[0, 0] - LINE.y) * LINE.x).mean() + decay * w[0, 0]
+    assert found.symptoms.gradient[0, 0] == pytest.approx(abs(mean_gradient))
+    assert np.isfinite(slope)
+
+
+def test_curvature_has_the_weight_decay_in_it():
+    network, train = Network((1, 1), output="linear", bias=False), Split(np.full((5, 1), 2.0), np.ones((5, 1)))
+    found = diagnose(
+        network, [(np.ones((1, 1)), np.zeros(1))], train, step=Step(SGD(0.1, weight_decay=0.5)), curved=True
+    )
+    assert found.spectrum.greatest[0] == pytest.approx(4.5)  # x^2 and the decay
+
+
+@pytest.mark.parametrize(("units", "expected"), [(1, 0.5), (2, 0.25), (3, 0.125)])
+def test_units_born_dead_on_one_example_are_as_many_as_signs_of_weights(
+    units: int, expected: float, rng: np.random.Generator
+):
+    """With biases 0, a ReLU unit is dead on one example where its pre-activation is negative: one time in two, and a
+    layer of so many one time in 2^units."""
+    network = Network((2, units, 1), "relu", "linear")
+    train = Split(np.array([[0.3, -1.2]]), np.ones((1, 1)))
+    starts = [[(rng.normal(size=shape), np.zeros(shape[1])) for shape in network.layers] for _ in range(1000)]
+    found = diagnosis.diagnose(
+        network, Regression(1), starts, starts, train, replicates=range(1000), converged=np.zeros(1000, bool),
+        curved=np.zeros(1000, bool), dtype=np.dtype("f8"),
+    )  # fmt: skip
+    dead = (found.cause == "hidden_dead").mean()
+    assert abs(dead - expected) < 4 * np.sqrt(expected * (1 - expected) / 1000)
+    assert found.symptoms.born_flat.mean() == pytest.approx(0.5, abs=0.06)
+
+
+def test_examples_that_are_given_up_are_named_so():
+    """Two of XOR's four learned, the others at one half, and no gradient."""
+    found = trained("data=xor", "network.hidden=[2]", "sgd.batch_size=4", "init=uniform", "init.low=-2", "init.high=2",
+                    "optimizer.momentum=0.9", "sgd.learning_rate=0.5", "sgd.epochs=5000", "replicates=16")  # fmt: skip
+    partial = found.judgement.outcome == "partial"
+    assert partial.any()
+    assert set(found.diagnosis.cause[partial]) == {"dead_examples"}
+    assert set(found.diagnosis.cause[found.judgement.outcome == "converged"]) == {"none"}
