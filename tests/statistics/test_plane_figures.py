@@ -6,6 +6,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from initodds.statistics import figures
+from initodds.statistics.colours import COLOURS
 from initodds.statistics.grids import grid_of
 from initodds.vocabulary import InputError
 
@@ -26,9 +27,9 @@ def test_colours_are_those_of_the_outcomes_and_are_mixed():
     (mesh,) = ax.collections
     colours = mesh.get_array()
     assert colours.shape == (2, 3, 3)
-    np.testing.assert_allclose(colours[1, 1], to_rgb(figures.COLOURS["converged"]))
-    np.testing.assert_allclose(colours[0, 0], to_rgb(figures.COLOURS["stuck"]))
-    np.testing.assert_allclose(colours[0, 2], np.array(to_rgb(figures.COLOURS["stuck"])) / 2)
+    np.testing.assert_allclose(colours[1, 1], to_rgb(COLOURS["converged"]))
+    np.testing.assert_allclose(colours[0, 0], to_rgb(COLOURS["stuck"]))
+    np.testing.assert_allclose(colours[0, 2], np.array(to_rgb(COLOURS["stuck"])) / 2)
     words = [text.get_text() for text in ax.get_legend().get_texts()]
     assert words == ["converged 17 %", "stuck 75 %", "diverged 8 %"]
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")

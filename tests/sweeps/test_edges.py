@@ -129,13 +129,11 @@ def test_bad_input_is_one_line_before_anything_starts(tmp_path: Path):
         (("init.centre=interval(0,1)", "init=centred"), "requires --multirun"),
         (
             ("-m", *SMALL, "init.half_width=interval(-1,1)"),
-            "half_width=-1.0: init.half_width=-1.0: a number of at least 0",
+            "init.half_width=-1.0: a number of at least 0",
         ),
     ):
         done = command(tmp_path, *arguments)
         assert done.returncode == 1
-        assert message in done.stderr.splitlines()[-1].replace(
-            "init.half_width=-1.0 seed=0 replicates=8", "half_width=-1.0"
-        )
+        assert message in done.stderr.splitlines()[-1]
         assert "Traceback" not in done.stderr
     assert not sweeps_in(tmp_path)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from initodds.statistics.colours import COLOURS
 from initodds.statistics.rates import wilson
 
 
@@ -18,7 +19,6 @@ def edges(
     table: one row an edge: the settings that tell them apart, key, low, high, predicted, networks, note.
     tried: of each edge, columns value, hits, n.
     """
-    from initodds.statistics.colours import COLOURS
     from initodds.statistics.figures import panels, short
 
     count = len(table)
