@@ -197,6 +197,7 @@ def test_no_worker_outlives_a_sweep_that_was_killed(tmp_path: Path):
     family = children_of(process.pid)
     assert len(family) >= 2
     os.kill(process.pid, signal.SIGKILL)
+    process.wait(timeout=30)
     _, alive = psutil.wait_procs(family, timeout=30)
     assert not alive
     store = open_store(tmp_path)
