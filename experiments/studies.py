@@ -43,7 +43,13 @@ def read_results(folder: Path) -> pd.DataFrame:
 
 def rate(hits: pd.Series) -> str:
     """A rate as the studies state it: `57/64, 89 % [79, 95]`, with the 95 % Wilson interval. `hits` is (n,) bool."""
-    count, n = int(hits.sum()), len(hits)
+    return rate_of(int(hits.sum()), len(hits))
+
+
+def rate_of(count: int, n: int) -> str:
+    """The same of `count` of `n`; "none" of none."""
+    if not n:
+        return "none"
     low, high = interval(count, n)
     return f"{count}/{n}, {percent(count / n)} % [{percent(low)}, {percent(high)}]"
 

@@ -1,0 +1,378 @@
+"""Does ReLU die? Networks drawn and trained, born.csv, died.csv, summary.md and the figures.
+
+python experiments/08-dying-relu/study.py            everything
+python experiments/08-dying-relu/study.py born       the networks that are drawn alone; the others stay
+python experiments/08-dying-relu/study.py died       the networks that are trained alone
+python experiments/08-dying-relu/study.py analyse    the summary and the figures from the committed results
+"""
+
+import itertools
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import initodds
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from studies import rate_of
+from tabulate import tabulate
+
+from initodds.analysis import interval
+from initodds.cells.cell import subject_of
+from initodds.cells.streams import WEIGHTS, random_stream
+from initodds.initializers import Initializer, RandomizedAsymmetric, TorchLinear, VarianceScaling, WithBias
+from initodds.networks.network import Layer, Network, Stack
+from initodds.statistics import figures
+
+FOLDER = Path(__file__).parent
+BORN, DIED = FOLDER / "born.csv", FOLDER / "died.csv"
+Array = np.ndarray
+
+ABS = FOLDER.parent / "05-reports" / "abs.csv"
+DATA = {
+    "abs": (f"data=table data.path={ABS} data.target=y data.scale=raw data.scale_targets=raw network.output=linear"),
+    "wine": "data=wine network.output=softmax network.cost=cross_entropy",
+}
+"""y = abs(x) at 301 points from -sqrt 3 to sqrt 3, and 142 wines with 13 standardized measurements."""
+
+HE = VarianceScaling(2.0, "fan_in", "normal")
+INITS: dict[str, tuple[str, Initializer]] = {
+    "He, biases 0": ("init=he_normal", HE),
+    "He, biases N(0, 1)": ("init=he_normal init.bias_std=1", replace(HE, bias_std=1.0)),
+    "He, biases 0.1": ("init=he_normal init.bias=0.1", WithBias(HE, 0.1)),
+    "torch's own": ("init=torch_linear", TorchLinear()),
+    "randomized asymmetric": ("init=randomized_asymmetric", RandomizedAsymmetric()),
+}
+"""What the command calls it, and the rule itself."""
+
+DEEPEST, DRAWN = 30, 1000
+WIDTHS = {"abs": (2, 3, 4, 5, 7, 10, 20, 30), "wine": (2, 3, 5, 10)}
+SHOWN = (1, 2, 5, 10, 20, 30)
+
+TRAINED = 100
+TRAINED_INITS = ("He, biases 0", "torch's own", "randomized asymmetric")
+TRAINED_WIDTHS, TRAINED_DEPTHS, RATES = (3, 10), (1, 3, 10), (0.01, 0.1)
+TRAINING = "sgd.batch_size=10 sgd.epochs=20 sgd.checkpoints=0 diagnosis.of=none diagnosis.keep_weights=none"
+COLOURS = dict(zip(INITS, ("#D55E00", "#E69F00", "#CC79A7", "#56B4E9", "#009E73"), strict=True))
+
+
+def arguments(data: str, init: str, width: int, depth: int) -> list[str]:
+    """What a cell of this study is asked for with."""
+    hidden = f"network.hidden=[{','.join([str(width)] * depth)}]"
+    return [*DATA[data].split(), *INITS[init][0].split(), "network.activation=relu", hidden]
+
+
+def dead_layer(network: Network, layers: list[list[Layer]], x: Array) -> Array:
+    """(R,) int: the first hidden layer, counted from 1, all of whose units are 0 for every one of the examples `x`
+    (examples, features), so that no gradient passes it; 0 where there is none."""
+    stack = Stack(network, layers, np.dtype(np.float64))
+    buffers = stack.buffers(len(x))
+    stack.forward(x, buffers)
+    dead = np.array([(activations <= 0).all(axis=(1, 2)) for activations in buffers.activations[:-1]])
+    return np.where(dead.any(axis=0), dead.argmax(axis=0) + 1, 0)
+
+
+def draw_born() -> pd.DataFrame:
+    """How many of the networks of each kind are dead from which layer on. A network of 30 hidden layers has in its
+    first ones a network of any depth: they are drawn from the first to the last."""
+    kinds = [(data, init, width) for data in DATA for init in INITS for width in WIDTHS[data]]
+    return pd.concat([born_of(*kind) for kind in kinds], ignore_index=True)
+
+
+def born_of(data: str, init: str, width: int) -> pd.DataFrame:
+    """One row for each layer that is the first dead one of some of the networks drawn; layer 0 of those without."""
+    subject = subject_of(initodds.settings(*arguments(data, init, width, DEEPEST)))
+    x = np.asarray(subject.data.train.x, np.float64)
+    numbers = np.arange(DRAWN).reshape(-1, 20)
+    layers = ([drawn(subject.network, init, replicate) for replicate in some] for some in numbers)
+    found = np.concatenate([dead_layer(subject.network, some, x) for some in layers])
+    layer, networks = np.unique(found, return_counts=True)
+    return pd.DataFrame({"data": data, "init": init, "width": width, "layer": layer, "networks": networks})
+
+
+def drawn(network: Network, init: str, replicate: int) -> list[Layer]:
+    """The layers of a replicate of seed 0: those that the command draws."""
+    rng = random_stream(0, WEIGHTS, replicate)
+    return [INITS[init][1](rng, *shape) for shape in network.layers]
+
+
+def train_died() -> pd.DataFrame:
+    """What became of the networks that were trained: one row each."""
+    kinds = itertools.product(DATA, TRAINED_INITS, TRAINED_WIDTHS, TRAINED_DEPTHS, RATES)
+    return pd.concat([died_of(*kind) for kind in kinds], ignore_index=True)
+
+
+def died_of(data: str, init: str, width: int, depth: int, learning_rate: float) -> pd.DataFrame:
+    """The networks of one cell that is trained, with its settings."""
+    rest = [*TRAINING.split(), f"sgd.learning_rate={learning_rate}", f"replicates={TRAINED}"]
+    key = {"data": data, "init": init, "width": width, "depth": depth, "rate": learning_rate}
+    columns = [*key, "replicate", "born", "died", "outcome"]
+    return train_cell([*arguments(data, init, width, depth), *rest]).assign(**key)[columns]
+
+
+def train_cell(asked: list[str]) -> pd.DataFrame:
+    """The networks of a cell: whether each was born dead, whether it is dead at the end, and its outcome."""
+    cell = initodds.run(*asked)
+    subject, x = cell.subject, np.asarray(cell.data.train.x, np.float64)
+    initial = [subject.drawing.replicate(cell.settings.seed, int(replicate)) for replicate in cell.replicates]
+    finite = cell.history.finite
+    end = dead_layer(subject.network, [cell.history.layers[r] for r in np.flatnonzero(finite)], x)
+    dead = np.zeros(len(finite), bool)
+    dead[finite] = end > 0
+    born = dead_layer(subject.network, initial, x) > 0
+    return pd.DataFrame(
+        {"replicate": cell.replicates, "born": born, "died": dead & ~born, "outcome": cell.judgement.outcome}
+    ).astype({"born": int, "died": int})
+
+
+def born_dead(born: pd.DataFrame, data: str, init: str, width: int, depth: int) -> tuple[int, int]:
+    """How many of how many networks of this depth are dead before the first step."""
+    part = born[(born["data"] == data) & (born["init"] == init) & (born["width"] == width)]
+    return int(part.loc[part["layer"].between(1, depth), "networks"].sum()), int(part["networks"].sum())
+
+
+def upper_bound(width: int, depth: int | Array) -> float | Array:
+    """The largest probability to be born dead of `depth` hidden layers of `width` units, whose weights have a symmetric
+    law and whose biases are 0 or have one too: 1 - (1 - 2^-width)^depth, Lu, Shin, Su and Karniadakis (2019). It is
+    what a single example has.
+
+    >>> upper_bound(2, 2)
+    0.4375
+    """
+    return 1 - (1 - 0.5**width) ** depth
+
+
+def lower_bound(width: int, depth: int) -> float:
+    """The least probability on inputs of both signs on a line, biases 0; ours, by the argument of the same paper.
+
+    Such a network sees two things, x > 0 and x < 0. After the first layer one of them is lost (all weights of one sign)
+    with probability 2 * 2^-width, else both live, on units of their own. A layer loses one that is alone with
+    probability 2^-width, and both of two at once with a probability r from 4^-width (apart) to 2^-width (alike); the
+    least over r is taken in each layer.
+
+    >>> lower_bound(2, 2)  # exact: 1/2 * 1/4 + 1/2 * 1/16
+    0.15625
+    """
+    p, apart = 0.5**width, 0.25**width
+    one = two = 0.0  # probability that all is lost in the layers that are left, from one that lives, and from two
+    for layer in range(depth - 1):
+        share = (apart,) if layer == depth - 2 else (apart, p)  # after the first layer they are on units of their own
+        two = min(r + 2 * (p - r) * one + (1 - 2 * p + r) * two for r in share)
+        one = p + (1 - p) * one
+    return 2 * p * one + (1 - 2 * p) * two
+
+
+def table(rows: list[dict[str, object]]) -> str:
+    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+
+
+def born_table(born: pd.DataFrame, data: str) -> str:
+    """Rates over depth, for each init at some widths, with the bounds."""
+    rows: list[dict[str, object]] = []
+    for width in (2, 3, 5, 10, 30) if data == "abs" else WIDTHS[data]:
+        bounds: dict[str, object] = {"width": width, "init": "upper bound (Lu et al. 2019)"}
+        rows.append(bounds | {f"{depth}": f"{100 * upper_bound(width, depth):.3g} %" for depth in SHOWN})
+        if data == "abs":
+            bounds = {"width": width, "init": "lower bound, biases 0"}
+            rows.append(bounds | {f"{depth}": f"{100 * lower_bound(width, depth):.3g} %" for depth in SHOWN})
+        for init in INITS:
+            row: dict[str, object] = {"width": width, "init": init}
+            rows.append(row | {f"{depth}": rate_of(*born_dead(born, data, init, width, depth)) for depth in SHOWN})
+    return table(rows)
+
+
+def against_bounds(born: pd.DataFrame) -> str:
+    """How many of the measured rates lie under the upper bound, and over the lower one."""
+    lines = []
+    for data in DATA:
+        for init in INITS:
+            over = under = 0
+            for width in WIDTHS[data]:
+                for depth in range(1, DEEPEST + 1):
+                    low, high = interval(*born_dead(born, data, init, width, depth))
+                    over += low > upper_bound(width, depth)
+                    under += data == "abs" and high < lower_bound(width, depth)
+            cells = len(WIDTHS[data]) * DEEPEST
+            of_lower = f", {under} are under the lower one" if data == "abs" else ""
+            lines.append(f"- {data}, {init}: of {cells} intervals {over} are over the upper bound{of_lower}.")
+    return "\n".join(lines)
+
+
+def remedy(born: pd.DataFrame) -> str:
+    """All widths and depths 10 and 30 together: the remedy beside the others."""
+    rows = []
+    for data in DATA:
+        for init in INITS:
+            row: dict[str, object] = {"data": data, "init": init}
+            for depth in (10, 30):
+                counts = np.array([born_dead(born, data, init, width, depth) for width in WIDTHS[data]])
+                row[f"born dead, depth {depth}, all widths"] = rate_of(*map(int, counts.sum(axis=0)))
+            rows.append(row)
+    return table(rows)
+
+
+def died_table(died: pd.DataFrame) -> str:
+    """Of the networks that were born alive, how many die in training; and how many of all converge."""
+    rows = []
+    for (data, init, learning_rate, depth), part in died.groupby(["data", "init", "rate", "depth"], sort=False):
+        alive = part[part["born"] == 0]
+        rows.append(
+            {
+                "data": data,
+                "init": init,
+                "rate": learning_rate,
+                "depth": depth,
+                "born dead": rate_of(int(part["born"].sum()), len(part)),
+                "of those alive, die": rate_of(int(alive["died"].sum()), len(alive)),
+                "converged": rate_of(int((part["outcome"] == "converged").sum()), len(part)),
+                "of those alive at the end": rate_of(
+                    int(((part["outcome"] == "converged") & (part["born"] + part["died"] == 0)).sum()),
+                    int((part["born"] + part["died"] == 0).sum()),
+                ),
+            }
+        )
+    return table(sorted(rows, key=lambda row: (row["data"], row["rate"], row["init"], row["depth"])))
+
+
+def deaths(died: pd.DataFrame) -> str:
+    """Died in training, over all widths and depths, for each data set, init and rate."""
+    rows = []
+    for (data, learning_rate, init), part in died.groupby(["data", "rate", "init"], sort=False):
+        alive = part[part["born"] == 0]
+        rows.append(
+            {
+                "data": data,
+                "rate": learning_rate,
+                "init": init,
+                "born dead": rate_of(int(part["born"].sum()), len(part)),
+                "of those alive, die": rate_of(int(alive["died"].sum()), len(alive)),
+                "diverged": rate_of(int((part["outcome"] == "diverged").sum()), len(part)),
+                "converged": rate_of(int((part["outcome"] == "converged").sum()), len(part)),
+            }
+        )
+    return table(rows)
+
+
+def summary() -> str:
+    """summary.md, from the committed results: every number that the README quotes."""
+    born, died = pd.read_csv(BORN), pd.read_csv(DIED)
+    widths = ", ".join(map(str, TRAINED_WIDTHS))
+    return f"""# Summary of born.csv and died.csv
+
+Printed by study.py. {born["networks"].sum()} networks drawn, {len(died)} trained. Rates as count/n, percent,
+[95 % Wilson interval]. A network is dead where all units of some hidden layer are 0 for every training example.
+
+## Born dead on abs(x), over the depth
+
+{born_table(born, "abs")}
+
+## Born dead on wine, over the depth
+
+{born_table(born, "wine")}
+
+## Against the bounds, at depths 1 to {DEEPEST} and the widths {WIDTHS}
+
+{against_bounds(born)}
+
+## All widths
+
+{remedy(born)}
+
+## Dying in training, over widths {widths} and depths {", ".join(map(str, TRAINED_DEPTHS))}
+
+{deaths(died)}
+
+## Dying in training, by depth, over widths {widths}
+
+{died_table(died)}
+"""
+
+
+def draw_curves(born: pd.DataFrame, data: str, width: int, ax: Axes) -> None:
+    """The share born dead over the depth: each init with its band, and the bounds."""
+    depths = np.arange(1, DEEPEST + 1)
+    for init in INITS:
+        counts = [born_dead(born, data, init, width, depth) for depth in depths]
+        low, high = np.array([interval(*count) for count in counts]).T
+        ax.fill_between(depths, low, high, color=COLOURS[init], alpha=0.2, linewidth=0)
+        ax.plot(depths, [count / n for count, n in counts], color=COLOURS[init], linewidth=1.8, label=init)
+    ax.plot(depths, upper_bound(width, depths), "k--", linewidth=1, label="upper bound, Lu et al. 2019")
+    if data == "abs":
+        lower = [lower_bound(width, depth) for depth in depths]
+        ax.plot(depths, lower, "k:", linewidth=1.2, label="lower bound, biases 0")
+    ax.set(xlim=(1, DEEPEST), ylim=(-0.02, 1.02), xlabel="hidden layers" if data == "wine" else "")
+    ax.set_title(f"{'abs(x)' if data == 'abs' else data}, {width} units a layer")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(alpha=0.25)
+
+
+def draw_born_figure(born: pd.DataFrame) -> None:
+    """born.png: the share born dead over the depth, for four widths, on both data sets."""
+    figure, _ = figures.panels(1, 13, 7)
+    figure.clear()
+    axes = figure.subplots(2, 4, sharex=True, sharey=True)
+    for row, data in zip(axes, DATA, strict=True):
+        for width, ax in zip((2, 3, 5, 10), row, strict=True):
+            draw_curves(born, data, width, ax)
+        row[0].set_ylabel("share born dead, with 95 % band")
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    figure.savefig(FOLDER / "born.png")
+
+
+def draw_died_figure(died: pd.DataFrame) -> None:
+    """died.png: what became of the networks over the depth, for each init, at both rates."""
+    figure, _ = figures.panels(1, 13, 6.4)
+    figure.clear()
+    columns = [(data, learning_rate) for data in DATA for learning_rate in RATES]
+    axes = figure.subplots(len(TRAINED_INITS), len(columns), sharex=True, sharey=True)
+    kinds = {"born dead": "#000000", "died in training": "#D55E00", "alive, not converged": "#E69F00"}
+    kinds |= {"converged": "#009E73"}
+    for row, init in zip(axes, TRAINED_INITS, strict=True):
+        for (data, learning_rate), ax in zip(columns, row, strict=True):
+            part = died[(died["data"] == data) & (died["init"] == init) & (died["rate"] == learning_rate)]
+            bottom = np.zeros(len(TRAINED_DEPTHS))
+            for kind, colour in kinds.items():
+                share = (fate_of(part) == kind).groupby(part["depth"]).mean().reindex(TRAINED_DEPTHS).to_numpy()
+                ax.bar(range(len(TRAINED_DEPTHS)), share, 0.85, bottom, color=colour, label=kind)
+                bottom += share
+            ax.set_xticks(range(len(TRAINED_DEPTHS)), [str(depth) for depth in TRAINED_DEPTHS])
+            ax.spines[["top", "right"]].set_visible(False)
+            if init == TRAINED_INITS[0]:
+                ax.set_title(f"{'abs(x)' if data == 'abs' else data}, learning rate {learning_rate:g}")
+            if init == TRAINED_INITS[-1]:
+                ax.set_xlabel("hidden layers")
+        row[0].set(ylabel=f"{init}\nshare", ylim=(0, 1))
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    figure.savefig(FOLDER / "died.png")
+
+
+def fate_of(frame: pd.DataFrame) -> pd.Series:
+    """What became of each network, in a word."""
+    conditions = [frame["born"] == 1, frame["died"] == 1, frame["outcome"] == "converged"]
+    fate = np.select(conditions, ["born dead", "died in training", "converged"], "alive, not converged")
+    return pd.Series(fate, frame.index)
+
+
+def main() -> None:
+    asked = sys.argv[1:] or ["born", "died"]
+    if "born" in asked:
+        draw_born().to_csv(BORN, index=False)
+    if "died" in asked:
+        train_died().to_csv(DIED, index=False)
+    if not (BORN.exists() and DIED.exists()):
+        return
+    text = summary()
+    (FOLDER / "summary.md").write_text(text)
+    print(text)
+    draw_born_figure(pd.read_csv(BORN))
+    draw_died_figure(pd.read_csv(DIED))
+
+
+if __name__ == "__main__":
+    main()
