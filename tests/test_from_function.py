@@ -106,6 +106,7 @@ def test_other_initializers_are_not_of_one_shape():
 
 
 @pytest.mark.soak
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own, of PyTorch's tensors
 def test_a_module_of_pytorch_and_a_model_of_keras():
     torch = pytest.importorskip("torch")
     keras = pytest.importorskip("keras")

@@ -1,8 +1,9 @@
 """Every way a user would train many small networks, each written as its own users would write it well.
 
-A contender is made from the initial layers of R networks, the training set, and one batch size; `steps(rows)` takes one
-SGD step of all R networks for each row of `rows` (steps, batch), and `layers()` gives the networks back. All do the
-same: 784-30-10, logistic units, quadratic cost, the mini-batch's mean gradient, the same order for all networks.
+A contender is made from the initial layers of R networks, the training set, and one batch size; `steps(rows)` takes
+the SGD steps of network r on the mini-batches `rows[r]` (steps, batch), so that each has an order of its own, and
+`layers()` gives the networks back. All do the same: 784-30-10, logistic units, quadratic cost, the mini-batch's mean
+gradient.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from initodds.engines import Problem
+from initodds.engines.compiled import Compiled
 from initodds.engines.optimizers import SGD
 from initodds.engines.per_example import PerExample
 from initodds.engines.stacked import Stacked
@@ -20,9 +22,9 @@ RATE = 3.0
 
 
 class Ours:
-    """The stack of this project."""
+    """This project's compiled engine."""
 
-    engine: type = Stacked
+    engine: type = Compiled
     one_by_one = False
 
     def __init__(self, layers: Sequence[Sequence[Layer]], x: Array, targets: Array, batch: int, dtype: str) -> None:
@@ -35,6 +37,12 @@ class Ours:
     def layers(self) -> list[list[Layer]]:
         stack = self.made.stack()
         return [stack.replicate(r) for r in range(stack.replicates)]
+
+
+class OursByNumpy(Ours):
+    """This project's NumPy engine."""
+
+    engine = Stacked
 
 
 class PerExampleLoop(Ours):
@@ -65,8 +73,7 @@ class TorchLoop:
             self.models.append(model)
 
     def steps(self, rows: Array) -> None:
-        indices = self.torch.as_tensor(rows)
-        for model in self.models:
+        for model, indices in zip(self.models, self.torch.as_tensor(rows), strict=True):
             optimizer = self.torch.optim.SGD(model.parameters(), lr=RATE)
             for batch in indices:
                 optimizer.zero_grad(set_to_none=True)
@@ -83,8 +90,8 @@ class TorchLoop:
 
 
 class TorchStacked:
-    """PyTorch, the networks stacked by hand: the first layers side by side in one product, the second in a batched one;
-    gradients by autograd."""
+    """PyTorch, the networks stacked by hand: each layer of all networks is one batched product; gradients by
+    autograd."""
 
     one_by_one = False
 
@@ -95,30 +102,30 @@ class TorchStacked:
         self.torch, kind = torch, getattr(torch, dtype)
         self.x, self.targets = torch.as_tensor(x, dtype=kind), torch.as_tensor(targets, dtype=kind)
         self.count = len(layers)
-        arrays = (
-            np.concatenate([first[0] for first, _ in layers], axis=1),
-            np.concatenate([first[1] for first, _ in layers]),
-            np.stack([second[0] for _, second in layers]),
-            np.stack([second[1] for _, second in layers])[:, None],
-        )
+        arrays = [
+            part
+            for number in (0, 1)
+            for part in (
+                np.stack([layer[number][0] for layer in layers]),
+                np.stack([layer[number][1] for layer in layers])[:, None],
+            )
+        ]
         self.parameters = [torch.tensor(array, dtype=kind, requires_grad=True) for array in arrays]
 
     def steps(self, rows: Array) -> None:
         torch = self.torch
         w1, b1, w2, b2 = self.parameters
-        for batch in torch.as_tensor(rows):
-            hidden = torch.sigmoid(torch.addmm(b1, self.x[batch], w1))
-            hidden = hidden.view(len(batch), self.count, 30).transpose(0, 1)
+        for batch in torch.as_tensor(rows).transpose(0, 1):
+            hidden = torch.sigmoid(torch.baddbmm(b1, self.x[batch], w1))
             outputs = torch.sigmoid(torch.baddbmm(b2, hidden, w2))
-            loss = 0.5 * ((outputs - self.targets[batch]) ** 2).sum() / len(batch)
+            loss = 0.5 * ((outputs - self.targets[batch]) ** 2).sum() / batch.shape[1]
             gradients = torch.autograd.grad(loss, self.parameters)
             with torch.no_grad():
                 torch._foreach_add_(self.parameters, gradients, alpha=-RATE)
 
     def layers(self) -> list[list[Layer]]:
         w1, b1, w2, b2 = (parameter.detach().numpy() for parameter in self.parameters)
-        columns = [slice(30 * r, 30 * r + 30) for r in range(self.count)]
-        return [[(w1[:, at], b1[at]), (w2[r], b2[r, 0])] for r, at in enumerate(columns)]
+        return [[(w1[r], b1[r, 0]), (w2[r], b2[r, 0])] for r in range(self.count)]
 
 
 class TorchVmap:
@@ -143,11 +150,11 @@ class TorchVmap:
             outputs = torch.sigmoid(torch.sigmoid(x @ w1 + b1) @ w2 + b2)
             return 0.5 * ((outputs - y) ** 2).sum() / len(x)
 
-        self.gradient = torch.func.vmap(torch.func.grad(loss), in_dims=(0, None, None))
+        self.gradient = torch.func.vmap(torch.func.grad(loss))
 
     def steps(self, rows: Array) -> None:
         with self.torch.no_grad():
-            for batch in self.torch.as_tensor(rows):
+            for batch in self.torch.as_tensor(rows).transpose(0, 1):
                 gradients = self.gradient(self.parameters, self.x[batch], self.targets[batch])
                 self.torch._foreach_add_(self.parameters, gradients, alpha=-RATE)
 
@@ -157,7 +164,7 @@ class TorchVmap:
 
 
 class Jax:
-    """JAX: jit(scan(vmap)), all steps in one compiled call, the parameters donated."""
+    """JAX: jit(vmap(scan)), all steps in one compiled call, the parameters donated."""
 
     one_by_one = False
 
@@ -179,7 +186,7 @@ class Jax:
             outputs = jax.nn.sigmoid(jax.nn.sigmoid(x @ w1 + b1) @ w2 + b2)
             return 0.5 * jnp.sum((outputs - y) ** 2) / len(x)
 
-        gradient = jax.vmap(jax.grad(loss), in_axes=(0, None, None))
+        gradient = jax.grad(loss)
 
         def run(parameters, x, targets, rows):
             def step(parameters, batch):
@@ -188,6 +195,7 @@ class Jax:
 
             return jax.lax.scan(step, parameters, rows)[0]
 
+        run = jax.vmap(run, in_axes=(0, None, None, 0))
         self.run = jax.jit(run, donate_argnums=0)
 
     def steps(self, rows: Array) -> None:
@@ -216,9 +224,8 @@ class ScikitLearn:
         ]  # fmt: skip
 
     def steps(self, rows: Array) -> None:
-        x, labels = self.x[rows.ravel()], self.labels[rows.ravel()]
-        for model in self.models:
-            model.partial_fit(x, labels, classes=range(10))
+        for model, of_model in zip(self.models, rows.reshape(len(rows), -1), strict=True):
+            model.partial_fit(self.x[of_model], self.labels[of_model], classes=range(10))
 
     def layers(self) -> list[list[Layer]]:
         return [list(zip(model.coefs_, model.intercepts_, strict=True)) for model in self.models]
@@ -226,11 +233,12 @@ class ScikitLearn:
 
 CONTENDERS = {
     "initodds": (Ours, "numpy"),
+    "initodds, NumPy": (OursByNumpy, "numpy"),
     "per-example loop": (PerExampleLoop, "numpy"),
     "PyTorch loop": (TorchLoop, "torch"),
     "PyTorch stacked by hand": (TorchStacked, "torch"),
     "torch.func.vmap": (TorchVmap, "torch"),
-    "JAX jit(scan(vmap))": (Jax, "jax"),
+    "JAX jit(vmap(scan))": (Jax, "jax"),
     "scikit-learn": (ScikitLearn, "sklearn"),
 }
 """By name: the class, and the package that it needs."""

@@ -21,7 +21,8 @@ class CellSweeper(Sweeper):
 
     Around them there is a run that they lie under, their progress, and the table that they end with. Cells that are
     tracked already are not run again. One whose values are not accepted is tracked as failed before any cell starts,
-    and does not stop the others. The same sweep, started again, goes on in the same run.
+    and does not stop the others. The same sweep, started again, goes on in the same run. A number that is an interval
+    is searched for its edge, see `initodds.sweeps.edges`.
     """
 
     config: DictConfig
@@ -40,7 +41,7 @@ class CellSweeper(Sweeper):
 
         Ends the command with status 1 where a cell failed. Raises InputError or HydraException where none can be run.
         """
-        from initodds.sweeps import composing, jobs, plan, summary
+        from initodds.sweeps import composing, edges, jobs, plan, rounds, summary
         from initodds.sweeps.progress import Monitor
         from initodds.tracking import reading, unsent
         from initodds.tracking.store import bury, connect, patiently
@@ -50,21 +51,37 @@ class CellSweeper(Sweeper):
         if size is not None and (not isinstance(size, int) or size < 1):
             raise InputError(f"hydra.sweeper.max_batch_size={size}: a whole number of at least 1, or null")
         jobs.end_on_sigterm()
-        cells = composing.combinations([*self.params, *arguments], self.loader)
+        overrides = [*self.params, *arguments]
+        interval = edges.interval_of(overrides, self.loader)
+        questions = edges.questions_of(interval, overrides, self.loader, self.config) if interval else []
+        cells = [] if interval else composing.combinations(overrides, self.loader)
+        precision = rounds.precision_of(self.config)
         composing.save(self.config)
         tracked = self.config.tracking
         store = patiently(lambda: connect(tracked.uri, tracked.experiment), tracked.patience)
         bury(store)
         unsent.send(store)
-        planned = plan.read(cells, composing.Composer(self.loader, self.config))
+        composer = composing.Composer(self.loader, self.config)
         name = self.config.hydra.runtime.choices.get("experiment") or " ".join(arguments)
+        if questions:
+            return edges.sweep(store, questions, composer, name, self.config, self.launch)
+        planned = plan.read(cells, composer)
         with plan.sweep_run(store, planned, name, rerun=bool(tracked.rerun)).ending() as run, run.pulse():
             jobs.begin(run.id, jobs.swept_keys([cell.overrides for cell in planned]))
             todo = plan.to_do(store, run.id, planned, rerun=bool(tracked.rerun))
             if tracked_already := sum(cell.error is None for cell in planned) - len(todo):
                 print(f"{tracked_already} of {len(planned)} cells need not be run", file=sys.stderr)
-            with Monitor(len(todo)):
+            with Monitor(len(todo)) as monitor:
                 returned = self.launch(todo)
+                first = [cell.asked.replicates for cell in planned]
+                while precision is not None:
+                    before, planned = planned, rounds.next_round(store, planned, first, precision, composer)
+                    more = [cell for cell, was in zip(planned, before, strict=True) if cell is not was]
+                    if not (todo := plan.to_do(store, run.id, more, rerun=False)):
+                        break
+                    plan.list_cells(run, planned)
+                    monitor.cells += len(todo)
+                    returned += self.launch(todo, len(returned))
             tracked_cells, failed = reading.tracked_cells(store, run.id), reading.failed_cells(store, run.id)
             summary.of_sweep(store, run, tracked_cells, failed)
             if tracked_cells:
@@ -77,10 +94,11 @@ class CellSweeper(Sweeper):
             )
         return returned
 
-    def launch(self, cells: Sequence[list[str]]) -> list[Any]:
-        """Hand the launcher the cells with these overrides, `max_batch_size` at a time; their numbers go on."""
+    def launch(self, cells: Sequence[list[str]], first: int = 0) -> list[Any]:
+        """Hand the launcher the cells with these overrides, `max_batch_size` at a time; their numbers go on, from the
+        `first`."""
         returned: list[Any] = []
         size = self.max_batch_size or len(cells) or 1
         for start in range(0, len(cells), size):
-            returned += self.launcher.launch(cells[start : start + size], initial_job_idx=start)
+            returned += self.launcher.launch(cells[start : start + size], initial_job_idx=first + start)
         return returned

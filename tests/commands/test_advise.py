@@ -8,8 +8,12 @@ import pytest
 
 from initodds.commands import advise
 from initodds.commands.advise import main
+from initodds.sweeps.advising import Trials
+from initodds.sweeps.progress import Monitor
 from initodds.tracking import loading, reading
-from initodds.tracking.store import search
+from initodds.tracking.store import connect, search
+from initodds.verdicts.remedies import Remedy
+from tests.conftest import settings_of
 
 XOR = ("data=xor", "sgd.batch_size=4", "network.hidden=[3]", "network.cost=cross_entropy", "sgd.epochs=300")
 
@@ -48,6 +52,15 @@ def test_a_symmetric_start_is_answered_and_the_answer_is_tracked(
     assert answer(tmp_path, monkeypatch, capsys, *asked).splitlines()[-1] == sentence
     assert len(search(store, "tags.level = 'cell'")) == before  # all of it was there
     assert len(search(store, "tags.level = 'sweep'")) == 1
+
+
+def test_two_that_do_not_go_together_are_not_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Adam has no momentum of that name."""
+    monkeypatch.chdir(tmp_path)
+    trials = Trials(connect("sqlite:///mlflow.db", "advise"), settings_of(*XOR), {}, Monitor(0))
+    adam, momentum = Remedy("Adam", {"optimizer": "adam"}), Remedy("Momentum", {"optimizer.momentum": 0.9})
+    assert trials.both(adam, momentum) is None
+    assert trials.both(adam, Remedy("Epochs", {"sgd.epochs": 3})) is not None
 
 
 @pytest.mark.soak

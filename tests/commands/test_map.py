@@ -63,7 +63,7 @@ def test_the_table_is_that_of_the_cells(folder: Path, monkeypatch: pytest.Monkey
     for place in (0, 77, 143):
         row = frame.iloc[place]
         numbers = f"init.centre={row['init.centre']}", f"sgd.learning_rate={row['sgd.learning_rate']}"
-        cell = initodds.run("engine=compiled", *PLANE, *numbers, "replicates=1", "diagnosis.of=none")
+        cell = initodds.run(*PLANE, *numbers, "replicates=1", "diagnosis.of=none")
         assert cell.judgement.outcome.tolist() == [row["outcome"]]
         assert cell.history.cost[-1, 0] == pytest.approx(row["cost"], rel=1e-6)
 

@@ -348,7 +348,7 @@ def test_a_process_without_a_compiler(tmp_path: Path):
     done = trained_by(before, ["logistic"], PATH="", CC="", XDG_CACHE_HOME=str(tmp_path))
     assert done.stdout == "Stacked\n"
     (line,) = done.stderr.splitlines()
-    assert line.startswith("engine=compiled: there is no C compiler")
+    assert line.startswith("there is no C compiler")
 
 
 @pytest.mark.soak
@@ -367,3 +367,17 @@ compiled._aligned = np.zeros
     options = {"ASAN_OPTIONS": "detect_leaks=0", "LD_PRELOAD": str(runtime)}
     done = trained_by(before, ACTIVATIONS, XDG_CACHE_HOME=str(tmp_path), **options)
     assert (done.stdout, done.returncode) == ("Compiled\n", 0), done.stderr
+
+
+@pytest.mark.soak
+def test_a_sweep_where_there_is_no_compiler_is_by_numpy(tmp_path: Path):
+    (tmp_path / "bin").mkdir()
+    environment = {**os.environ, "PATH": str(tmp_path / "bin"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment.pop("CC", None)
+    command = ["-m", "initodds", "data=digits", "network.hidden=[6]", "sgd.epochs=1", "replicates=3"]
+    done = subprocess.run([sys.executable, *command], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stderr.splitlines() if "compiler" in line]
+    assert len(lines) == 1
+    assert lines[0].endswith("the NumPy engine is used, engine=stacked")
+    assert done.stdout.splitlines()[2].split()[:4] == ["half", "10", "3.0", "3"]

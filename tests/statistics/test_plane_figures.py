@@ -6,6 +6,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from initodds.statistics import figures
+from initodds.statistics.colours import COLOURS
 from initodds.statistics.grids import grid_of
 from initodds.vocabulary import InputError
 
@@ -26,9 +27,9 @@ def test_colours_are_those_of_the_outcomes_and_are_mixed():
     (mesh,) = ax.collections
     colours = mesh.get_array()
     assert colours.shape == (2, 3, 3)
-    np.testing.assert_allclose(colours[1, 1], to_rgb(figures.COLOURS["converged"]))
-    np.testing.assert_allclose(colours[0, 0], to_rgb(figures.COLOURS["stuck"]))
-    np.testing.assert_allclose(colours[0, 2], np.array(to_rgb(figures.COLOURS["stuck"])) / 2)
+    np.testing.assert_allclose(colours[1, 1], to_rgb(COLOURS["converged"]))
+    np.testing.assert_allclose(colours[0, 0], to_rgb(COLOURS["stuck"]))
+    np.testing.assert_allclose(colours[0, 2], np.array(to_rgb(COLOURS["stuck"])) / 2)
     words = [text.get_text() for text in ax.get_legend().get_texts()]
     assert words == ["converged 17 %", "stuck 75 %", "diverged 8 %"]
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
@@ -37,7 +38,7 @@ def test_colours_are_those_of_the_outcomes_and_are_mixed():
     np.testing.assert_allclose(np.sqrt(edges[1:] * edges[:-1]), [0.1, 1, 10])
 
 
-def test_a_cost_is_shown_by_its_logarithm_and_what_is_not_finite_is_black():
+def test_a_cost_is_shown_by_its_logarithm_and_what_is_not_finite_is_grey():
     table = frame()
     table.loc[table["x"] == 10, "cost"] = np.inf
     _, (ax,) = figures.panels(1, 4, 4)
@@ -45,7 +46,7 @@ def test_a_cost_is_shown_by_its_logarithm_and_what_is_not_finite_is_black():
     mesh = ax.collections[0]
     assert mesh.get_array().mask.tolist() == [[False, False, True], [False, False, True]]
     assert type(mesh.norm).__name__ == "LogNorm"
-    assert ax.get_facecolor()[:3] == (0, 0, 0)
+    assert ax.get_facecolor()[:3] == (0.75, 0.75, 0.75)
 
 
 def test_one_point_and_no_finite_cost_are_drawn_too():

@@ -35,7 +35,7 @@ def test_the_bar_shows_cells_done_and_the_current_one(
         assert monitor.bar.n == pytest.approx((1 + 1 / 4) / 2)
     shown = capsys.readouterr().err
     assert "1/2 cells" in shown
-    assert "init=half: epoch 1/4" in shown
+    assert "init=half: network-epoch 1/4" in shown
 
 
 def test_a_report_without_a_monitor_is_silent(capsys: pytest.CaptureFixture[str]):
@@ -49,4 +49,4 @@ def test_a_long_cell_is_heard_of(monkeypatch: pytest.MonkeyPatch, capsys: pytest
         report = Report("init=unit", 4)
         report.epoch()
         monitor.look()
-    assert "0/1 init=unit: epoch 1/4 (" in capsys.readouterr().err
+    assert "0/1 init=unit: network-epoch 1/4 (" in capsys.readouterr().err

@@ -134,6 +134,7 @@ def replicates(**columns: object) -> pd.DataFrame:
             "steps_to_target": [20, np.nan, np.nan, np.nan],
             "steps": 100,
             "seed": 0,
+            "sgd.orders": 2,
             "order": [0, 1, 0, 1],
             "data": "digits",
             "network.cost": "quadratic",

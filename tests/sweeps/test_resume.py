@@ -179,6 +179,22 @@ def test_killed_at_any_moment_it_ends_with_the_same_table(
     pd.testing.assert_frame_equal(again[columns], frame[columns])
 
 
+@pytest.mark.soak
+def test_no_worker_outlives_a_sweep_that_was_killed(tmp_path: Path):
+    """By 30 seconds and what a busy machine adds, though it be in the middle of a cell that takes minutes."""
+    long = ("-m", *SMALL[:2], "sgd.epochs=100000", "init=unit,half", "replicates=8", "diagnosis.of=none")
+    process = launch(tmp_path, *long, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    wait_for(lambda: (tmp_path / "mlflow.db").is_file() and statuses(tmp_path).count("RUNNING") == 3, seconds=120)
+    family = children_of(process.pid)
+    assert len(family) >= 2
+    os.kill(process.pid, signal.SIGKILL)
+    _, alive = psutil.wait_procs(family, timeout=30)
+    assert not alive
+    store = open_store(tmp_path)
+    store_module.bury(store)
+    assert set(statuses(tmp_path)) == {"KILLED"}
+
+
 def children_of(pid: int) -> list[psutil.Process]:
     try:
         return psutil.Process(pid).children(recursive=True)

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote
 
 import pytest
 from selenium import webdriver
@@ -20,6 +19,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
 
+from initodds.commands import ui
 from initodds.tracking import loading
 from initodds.tracking import store as store_module
 from tests.conftest import free_port, wait_for_server
@@ -119,10 +119,8 @@ def test_the_list_shows_sweep_cells_and_replicates(browser: WebDriver, address: 
     seen(browser, lambda window: names(window) == ["quickstart"])
     expand(browser, "quickstart")
     cells = seen(browser, lambda window: len(names(window)) == 5 and names(window)[1:])
-    assert sorted(" ".join(cell.split()[:3]) for cell in cells) == sorted(
-        f"init={init} sgd.batch_size=10 sgd.learning_rate={rate}"
-        for init in ("unit", "half")
-        for rate in ("0.3", "3.0")
+    assert sorted(cells) == sorted(
+        f"{law} · rate {rate}" for law in ("U[0, 1]", "U[-0.5, 0.5]") for rate in ("0.3", "3.0")
     )
     expand(browser, cells[0])
     seen(browser, lambda window: len(names(window)) == 9)
@@ -130,16 +128,50 @@ def test_the_list_shows_sweep_cells_and_replicates(browser: WebDriver, address: 
     keep_picture(browser, "list")
 
 
-def test_cells_can_be_sorted_by_the_stuck_rate(browser: WebDriver, address: str):
-    key = quote("metrics.`rate/stuck`")
-    for ascending, first in ((False, "init=unit"), (True, "init=half")):
-        condition = quote("tags.level = 'cell'")
-        browser.get("about:blank")
-        browser.get(f"{address}?searchFilter={condition}&orderByKey={key}&orderByAsc={str(ascending).lower()}")
-        listed = seen(browser, lambda window: len(names(window)) == 4 and names(window))
-        assert listed[0].startswith(first)
-        assert not listed[-1].startswith(first)
-    assert "rate/stuck" in text_of(browser)
+def test_the_link_to_the_cells_opens_on_them(browser: WebDriver, address: str, folder: Path):
+    """The most stuck first, with what was swept, the rates and the data."""
+    store = loading.open_store(f"sqlite:///{folder}/mlflow.db", None)
+    cells, _, report = ui.links(store, address.partition("/#")[0])
+    browser.get("about:blank")
+    browser.get(cells[1])
+    listed = seen(browser, lambda window: len(names(window)) == 4 and names(window))
+    assert [name.split(" ·")[0] for name in listed] == ["U[0, 1]"] * 2 + ["U[-0.5, 0.5]"] * 2
+    text = seen(browser, lambda window: "mnist_5k" in text_of(window) and text_of(window))
+    for column in ("rate/stuck", "init", "Dataset"):
+        assert column in text
+    keep_picture(browser, "cells")
+    browser.get("about:blank")
+    browser.get(report[1])
+    frame = seen(browser, lambda window: window.find_elements(By.TAG_NAME, "iframe"))
+    browser.switch_to.frame(frame[0])
+    seen(browser, lambda window: "16 networks in 4 cells that differ in init, sgd.learning_rate." in text_of(window))
+    browser.switch_to.default_content()
+    keep_picture(browser, "report-in-ui")
+
+
+@pytest.mark.parametrize("width", [1200, 400])
+def test_the_report_is_read_sorted_and_printed(browser: WebDriver, folder: Path, width: int):
+    (page,) = folder.glob("mlruns/initodds/*/artifacts/report.html")
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(page.as_uri())
+    # Nothing but what scrolls in its own place is wider than the page.
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    pictures = browser.find_elements(By.TAG_NAME, "img")
+    assert pictures
+    assert all(picture.get_property("naturalWidth") > 100 for picture in pictures)
+    (head,) = [cell for cell in browser.find_elements(By.TAG_NAME, "th") if cell.text.startswith("stuck")]
+    column = head.get_property("cellIndex")
+    for expected in ("descending", "ascending"):
+        browser.execute_script("arguments[0].click()", head)
+        rows = head.find_elements(By.XPATH, "ancestor::table/tbody/tr")
+        counts = [int(row.find_elements(By.TAG_NAME, "td")[column].text.split()[0]) for row in rows]
+        assert counts == sorted(counts, reverse=expected == "descending")
+        assert head.get_attribute("aria-sort") == expected
+    assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert len(browser.execute_cdp_cmd("Page.printToPDF", {})["data"]) > 10_000
+    keep_picture(browser, f"report-{width}")
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_a_cells_page_says_why_and_shows_its_curves(browser: WebDriver, address: str, folder: Path):
@@ -149,8 +181,8 @@ def test_a_cells_page_says_why_and_shows_its_curves(browser: WebDriver, address:
     assert "4 stuck of 4 networks 784-30-10 on mnist_5k" in text
     assert "All 30 hidden units answer 1.000 to nearly every example" in text
     keep_picture(browser, "cell")
-    browser.get(f"{address}/{run.info.run_id}/artifacts/curves.png?workflowType=machine_learning")
-    picture = "img[src^='blob:'], img[src*='curves.png']"
+    browser.get(f"{address}/{run.info.run_id}/artifacts/curves.svg?workflowType=machine_learning")
+    picture = "img[src^='blob:'], img[src*='curves.svg']"
     images = seen(browser, lambda window: window.find_elements(By.CSS_SELECTOR, picture))
     assert seen(browser, lambda window: int(images[0].get_property("naturalWidth")) > 500)
     keep_picture(browser, "figure")

@@ -73,6 +73,12 @@ def test_what_changes_a_result_makes_another_cell():
         assert first != second, OTHER[at - 2]
 
 
+def test_compiled_is_what_auto_takes():
+    engines = ("auto.Auto", "compiled.Compiled", "stacked.Stacked")
+    auto, compiled, stacked = (of(engine={"_target_": f"initodds.engines.{name}"}) for name in engines)
+    assert auto == compiled != stacked
+
+
 def test_a_slope_is_the_same_however_it_is_given():
     given = "network.activation={_target_: initodds.networks.activations.LeakyRelu, negative_slope: 0.2}"
     assert mark(given) == mark("network.activation=leaky_relu", "network.negative_slope=0.2")

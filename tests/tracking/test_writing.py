@@ -110,9 +110,8 @@ def test_what_was_tracked_before_stays(store: store_module.Store):
 
 def test_what_is_not_finite_has_no_metric_and_is_named(store: store_module.Store):
     """MLflow keeps NaN as 0, and found a diverged network by `cost < 0.1`."""
-    settings = settings_of(
-        "data=digits", "network.hidden=[4]", "sgd.epochs=1", "replicates=2", "sgd.learning_rate=1e30"
-    )
+    blown_up = ("network.activation=relu", "network.output=linear", "sgd.learning_rate=1e30", "diagnosis.of=none")
+    settings = settings_of("data=digits", "sgd.epochs=1", "replicates=2", *blown_up)
     trained = cell.run(settings)
     assert (trained.judgement.outcome == "diverged").all()
     with store_module.open_run(store, "blown up", "cell", None, {}) as run:

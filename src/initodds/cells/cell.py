@@ -42,6 +42,9 @@ WORK_AT_ONCE = 2 * 10**11
 MEMORY_AT_ONCE = 256 * 10**6
 """Bytes that the weights and curves of a portion may take."""
 
+MOST_AT_ONCE = 1024
+"""Networks of a portion: to diagnose so many may take another minute."""
+
 # Training examples that an initializer which looks at data gets to see.
 EXAMPLES_DRAWN_WITH = 256
 
@@ -358,7 +361,7 @@ def portions(settings: Settings, subject: Subject, first: int = 0) -> Iterator[t
     sgd = settings.sgd
     multiplications = subject.network.parameters * len(subject.data.train) * sgd.epochs
     by_work = max(WORK_AT_ONCE // multiplications, subject.engine.side_by_side)
-    size = max(1, min(by_work, MEMORY_AT_ONCE // objects.memory(settings, subject.network, 1)))
+    size = max(1, min(by_work, MOST_AT_ONCE, MEMORY_AT_ONCE // objects.memory(settings, subject.network, 1)))
     for start in range(first, settings.replicates, size):
         yield start, min(start + size, settings.replicates)
 

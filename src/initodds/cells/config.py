@@ -20,6 +20,10 @@ TRIAL = np.linspace(0, 1, 15).reshape(5, 3)
 """A few examples of three features, to try an initializer on when the config is read."""
 
 
+OF_SWEEPS = ("hydra", "edge", "precision", "replicates_most")
+"""What is no setting of a cell, but of how many are run."""
+
+
 def settings_of(overrides: Sequence[str]) -> Settings:
     """The settings that the command has with these overrides, `KEY=VALUE` each.
 
@@ -46,7 +50,7 @@ def composed_of(overrides: Sequence[str]) -> DictConfig:
 
 def read(config: DictConfig) -> Settings:
     """The settings in a composed config. Raises InputError for the first value that is not accepted."""
-    ours = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    ours = OmegaConf.masked_copy(config, [str(key) for key in config if key not in OF_SWEEPS])
     try:
         plain: Any = OmegaConf.to_container(ours, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:

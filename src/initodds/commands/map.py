@@ -91,9 +91,8 @@ def _run(options: argparse.Namespace) -> None:
     for name in ("size", "replicates"):
         if getattr(options, name) < 1:
             raise InputError(f"--{name} {getattr(options, name)}: a whole number of at least 1")
-    overrides = _with_engine(options.overrides)
-    _require_time(Trainer(plane_of(overrides, x, y, 1)), options)
-    plane = plane_of(overrides, x, y, options.size, options.replicates, options.draw)
+    _require_time(Trainer(plane_of(options.overrides, x, y, 1)), options)
+    plane = plane_of(options.overrides, x, y, options.size, options.replicates, options.draw)
     _track(plane, Path(options.out) if options.out else None)
 
 
@@ -102,11 +101,6 @@ def _axes(options: argparse.Namespace):  # type: ignore[no-untyped-def]
 
     x, y = axis_of(options.x, "--x"), axis_of(options.y, "--y")
     return zoomed(x, y, options.zoom) if options.zoom else (x, y)
-
-
-def _with_engine(overrides: Sequence[str]) -> list[str]:
-    """The overrides with the compiled engine first, which trains networks of any settings as fast as of one."""
-    return ["engine=compiled", *overrides]
 
 
 def _require_time(trainer: "Trainer", options: argparse.Namespace) -> None:
@@ -139,7 +133,7 @@ def _track(plane: "Plane", out: Path | None) -> None:
     folder = KEPT / key
     from initodds.cells.points import Trainer
 
-    with _map_run(opened, plane, key).ending() as run:
+    with _map_run(opened, plane, key).ending() as run, run.pulse():
         start = time.monotonic()
         results = tiles.train(Trainer(plane), folder)
         picture = _picture(plane, results)

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 from pathlib import Path
 
 from initodds.tracking import loading
@@ -18,7 +19,12 @@ def main() -> None:
     parser.add_argument("--experiment", default=loading.DEFAULT_EXPERIMENT, help="default: %(default)s")
     options = parser.parse_args()
     try:
-        page, networks = write(options.sweep, Path(options.out), options.uri, options.experiment)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", UserWarning)
+            page, networks = write(options.sweep, Path(options.out), options.uri, options.experiment)
+        for warning in told:
+            if "still running" in str(warning.message):
+                print(f"initodds-report: {warning.message}", file=sys.stderr)
     except InputError as error:
         sys.exit(f"initodds-report: {error}")
     print(f"{page}: {networks} networks")

@@ -9,6 +9,7 @@ said of the curvature is true of the smooth piece that the point lies on.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from scipy.linalg import eigh_tridiagonal
 
 from initodds.networks.features import Batch, Features
 from initodds.networks.network import Network, Stack, flat
+from initodds.networks.outputs import BinaryCrossEntropy, Squared
 
 Array = np.ndarray
 Product = Callable[[Array], Array]
@@ -86,9 +88,9 @@ class Landscape:
         """
         along_weights, along_biases = unpack(self.stack.network, vectors)
         weights, biases = zeros_like(self.stack)
-        for chunk, seen in zip(self.chunks, self.passes, strict=True):
-            moved, shifts = self._forward_along(chunk, seen, along_weights, along_biases)
-            turned = self._backward_along(seen, moved, along_weights)
+        for chunk, seen, bends in zip(self.chunks, self.passes, self._bends, strict=True):
+            moved, shifts = self._forward_along(chunk, seen, bends, along_weights, along_biases)
+            turned = self._backward_along(seen, bends, moved, along_weights)
             chunk.accumulate(flat(turned[0]), weights[0])
             for layer, error in enumerate(turned):
                 if layer:
@@ -98,8 +100,22 @@ class Landscape:
                 biases[layer] += error.sum(axis=1, keepdims=True)
         return pack(self.stack.network, weights, biases) / len(self.features)
 
+    @cached_property
+    def _bends(self) -> list[list[tuple[Array, Array]]]:
+        """Of each chunk and hidden layer, f'(z) and behind f''(z), which are the same for every direction; and last, of
+        outputs that do not mix, z and the cost's second derivative by it."""
+        network = self.stack.network
+        bends = []
+        for seen in self.passes:
+            hidden = zip(network.activations, seen.pre_activations, seen.behind, strict=False)
+            bends.append([(unit.slope(z), behind * unit.second(z)) for unit, z, behind in hidden])
+            z, a = seen.pre_activations[-1], seen.activations[-1]
+            if isinstance(network.head, Squared | BinaryCrossEntropy):
+                bends[-1].append((z, network.head.error_along(z, a, seen.targets, np.ones_like(z))))
+        return bends
+
     def _forward_along(
-        self, chunk: Batch, seen: Pass, weights: list[Array], biases: list[Array]
+        self, chunk: Batch, seen: Pass, bends: list[tuple[Array, Array]], weights: list[Array], biases: list[Array]
     ) -> tuple[list[Array], list[Array]]:
         """How each layer's z, and each hidden layer's a, move as the weights and biases move along these.
 
@@ -107,28 +123,32 @@ class Landscape:
         """
         moved = [first_layer(chunk, weights[0], biases[0])]
         shifts: list[Array] = []
-        for layer, activation in enumerate(self.stack.network.activations):
-            shifts.append(activation.slope(seen.pre_activations[layer]) * moved[-1])
+        for layer, (slope, _) in enumerate(bends[: len(self.stack.network.activations)]):
+            shifts.append(slope * moved[-1])
             z = shifts[-1] @ self.stack.weights[layer + 1]
             z += seen.activations[layer] @ weights[layer + 1]
             z += biases[layer + 1]
             moved.append(z)
         return moved, shifts
 
-    def _backward_along(self, seen: Pass, moved: list[Array], weights: list[Array]) -> list[Array]:
+    def _backward_along(
+        self, seen: Pass, bends: list[tuple[Array, Array]], moved: list[Array], weights: list[Array]
+    ) -> list[Array]:
         """How each layer's error moves, where its z moves as `moved` and the weights along these.
 
         d' of the outputs is the head's; before, d = behind f'(z), so d' = behind' f'(z) + behind f''(z) z', where
         behind' = d'_next W^T + d_next W'^T.
         """
-        head, activations = self.stack.network.head, self.stack.network.activations
-        turned = [head.error_along(seen.pre_activations[-1], seen.activations[-1], seen.targets, moved[-1])]
-        for layer, activation in reversed(list(enumerate(activations))):
-            z = seen.pre_activations[layer]
+        head = self.stack.network.head
+        if isinstance(head, Squared | BinaryCrossEntropy):
+            turned = [bends[-1][1] * moved[-1]]
+        else:
+            turned = [head.error_along(seen.pre_activations[-1], seen.activations[-1], seen.targets, moved[-1])]
+        for layer, (slope, bend) in reversed(list(enumerate(bends[: len(self.stack.network.activations)]))):
             error = turned[-1] @ self.stack.weights[layer + 1].transpose(0, 2, 1)
             error += seen.errors[layer + 1] @ weights[layer + 1].transpose(0, 2, 1)
-            error *= activation.slope(z)
-            error += seen.behind[layer] * activation.second(z) * moved[layer]
+            error *= slope
+            error += bend * moved[layer]
             turned.append(error)
         return turned[::-1]
 

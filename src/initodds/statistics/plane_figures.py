@@ -22,7 +22,7 @@ def plane_map(frame: pd.DataFrame, x: str, y: str, ax: Axes, value: str = "outco
 
     frame: as `load_map` returns it: one row a network, columns x, y, outcome and `value`.
     value: outcome, in the outcomes' colours, mixed where the replicates of a point differ; or a number, as cost, whose
-        mean has a colour: of a cost from dark for the least, on a logarithmic scale. What is not finite is black.
+        mean has a colour: of a cost from dark for the least, on a logarithmic scale. What is not finite is grey.
 
     Raises InputError where a column is missing, or a point of the grid.
 
@@ -52,7 +52,7 @@ def plane_map(frame: pd.DataFrame, x: str, y: str, ax: Axes, value: str = "outco
         grid = np.ma.masked_invalid(grid_of(frame, x, y, frame[value].astype(float)))
         shades = _shades(grid, value)
         mesh = ax.pcolormesh(*edges, grid, rasterized=True, **shades)
-        ax.set_facecolor("black")
+        ax.set_facecolor("0.75")
         ax.figure.colorbar(mesh, ax=ax, label=value, fraction=0.05, pad=0.03)
     for values, scale in ((columns, ax.set_xscale), (rows, ax.set_yscale)):
         if is_log(values):

@@ -16,7 +16,7 @@ import pandas as pd
 from omegaconf import OmegaConf
 from pydantic import ValidationError
 
-from initodds.cells import advice, cell, options
+from initodds.cells import advice, cell, objects, options
 from initodds.cells.settings import Settings
 from initodds.statistics.rates import interval
 from initodds.sweeps import halving, jobs
@@ -104,7 +104,8 @@ class Trials:
     def fingerprint(self, remedy: Remedy) -> str:
         """What identifies the cell with a remedy. Raises InputError where it cannot be run."""
         settings = self.settings_of(remedy)
-        cell.subject_of(settings)
+        subject = cell.subject_of(settings)
+        subject.engine.require_support(subject.network, objects.optimizer(settings))
         return self._asked(remedy, settings).fingerprint
 
     def both(self, first: Remedy, second: Remedy) -> Remedy | None:
@@ -139,6 +140,11 @@ class Trials:
         ]
         return pd.concat(frames, ignore_index=True)
 
+    def warm_up(self) -> None:
+        """Train one network for an epoch, so that the first cell's time is not that of loading what trains."""
+        sgd = self.base.sgd.model_copy(update={"epochs": 1})
+        cell.run(self._quick.model_copy(update={"sgd": sgd, "replicates": 1}))
+
     def converged(self, remedy: Remedy, first: int, stop: int) -> int:
         """How many of these replicates converged."""
         return int((self.frame(remedy, first, stop)["outcome"] == "converged").sum())
@@ -163,7 +169,7 @@ def question(store: Store, settings: Settings, name: str) -> Any:
         run = Run.again(store, earlier[-1].info.run_id, tags)
     else:
         run = Run(store, name, "sweep", None, tags)
-    with run.ending():
+    with run.ending(), run.pulse():
         jobs.begin(run.id)
         yield run
 
@@ -173,6 +179,7 @@ def advise(trials: Trials, replicate_cause: str, minutes: float) -> Advised:
     confirm what is chosen are fewer where they are over."""
     end = time.monotonic() + 60 * minutes
     has_time: Callable[[], bool] = lambda: time.monotonic() < end  # noqa: E731
+    trials.warm_up()
     looks = [trials.frame(AS_IT_IS, 0, FIRST_LOOK), trials.frame(AS_IT_IS, FIRST_LOOK, CHOSEN_BY)]
     first = pd.concat(looks, ignore_index=True)
     before = Tally(AS_IT_IS, CHOSEN_BY, int((first["outcome"] == "converged").sum()))
@@ -183,7 +190,7 @@ def advise(trials: Trials, replicate_cause: str, minutes: float) -> Advised:
         frequent = [replicate_cause, *(cause for cause in frequent if cause != replicate_cause)]
     found: Search[Remedy] = Search()
     if frequent and before.rate < 1:
-        found = halving.search(_fitting(trials, frequent), before.rate, trials.converged, together, has_time)
+        found = halving.search(_fitting(trials, frequent), before.rate, trials.converged, trials.both, has_time)
     rest = trials.frame(AS_IT_IS, CHOSEN_BY, CHOSEN_BY + AT_ONCE)
     before.confirmed, before.confirmed_converged = len(rest), int((rest["outcome"] == "converged").sum())
     return Advised(before, causes, found, trials.seconds, replicate_cause)

@@ -81,7 +81,7 @@ def end_on_sigterm() -> None:
 
 def run_alone(composed: DictConfig) -> None:
     """Run one cell that belongs to no sweep, and print its rates. A bad value ends the command in one line."""
-    from initodds.sweeps import summary
+    from initodds.sweeps import rounds, summary
     from initodds.tracking import reading, store, unsent
 
     end_on_sigterm()
@@ -91,8 +91,13 @@ def run_alone(composed: DictConfig) -> None:
         store.bury(opened)
         unsent.send(opened)
         reading.finished_runs(opened)  # so that those of an earlier version have their fingerprints
-        with Monitor():
+        precision = rounds.precision_of(composed)
+        with Monitor() as monitor:
             asked, trained = run_cell(settings)
+            while precision and (more := rounds.enough(opened, asked, settings, precision)) > asked.replicates:
+                monitor.cells += 1
+                asked, again = run_cell(settings.model_copy(update={"replicates": more}))
+                trained = trained or again
         if not trained:
             print("the cell is tracked already, and was not trained again", file=sys.stderr)
         print(summary.of_cell(opened, asked))
@@ -240,7 +245,7 @@ def name_of(overrides: Sequence[str], settings: Settings, swept: Sequence[str] |
 
 def cell_name(overrides: Sequence[str]) -> str:
     """A cell's name: what was set on the command line for it."""
-    no_setting = ("experiment=", "tracking", "hydra", "data.root=")
+    no_setting = ("experiment=", "tracking", "hydra", "data.root=", "precision=", "replicates_most=")
     return " ".join(text for text in overrides if not text.startswith(no_setting)) or "defaults"
 
 

@@ -67,21 +67,36 @@ def _under_its_names(cell: Planned) -> Hashable:
     )
 
 
-def sweep_run(store: Store, planned: Sequence[Planned], name: str, rerun: bool) -> Run:
+def sweep_run(
+    store: Store,
+    planned: Sequence[Planned],
+    name: str,
+    rerun: bool,
+    key: str | None = None,
+    swept: Sequence[str] | None = None,
+) -> Run:
     """The run of the sweep with these cells, with the list of them: a new one, or the one that an earlier start of the
     same sweep has made.
 
     It is not taken up where it is to be done again, or where another process is still at it. The same sweep is one of
     the same cells under the same names; it may ask for more replicates, or for more of a diagnosis.
+
+    key, swept: what identifies it, and the keys that its cells differ in, where these cells are not all.
     """
-    tags = {**environment(), "key": _key(planned), "swept": ",".join(swept_keys([cell.overrides for cell in planned]))}
+    varied = swept_keys([cell.overrides for cell in planned]) if swept is None else swept
+    tags = {**environment(), "key": key or _key(planned), "swept": ",".join(varied)}
     earlier = [] if rerun else search(store, f"tags.level = 'sweep' and tags.key = '{tags['key']}'")
     if earlier and earlier[-1].info.status != "RUNNING":
         run = Run.again(store, earlier[-1].info.run_id, tags)
     else:
         run = Run(store, name, "sweep", None, tags)
-    run.client.log_text(run.id, reading.asked_text([cell.asked for cell in planned]), reading.CELLS)
+    list_cells(run, planned)
     return run
+
+
+def list_cells(run: Run, planned: Sequence[Planned]) -> None:
+    """Say in a sweep's run which cells it has."""
+    run.client.log_text(run.id, reading.asked_text([cell.asked for cell in planned]), reading.CELLS)
 
 
 def to_do(store: Store, sweep: str, planned: Sequence[Planned], rerun: bool) -> list[list[str]]:

@@ -101,7 +101,7 @@ class Monitor:
         reports = [Report(**json.loads(path.read_text())) for path in Path(self.folder.name).glob("*.json")]
         finished = [report for report in reports if report.result]
         current = [
-            f"{report.cell}: {report.after or f'epoch {report.done}/{report.epochs}'}"
+            f"{report.cell}: {report.after or f'network-epoch {report.done}/{report.epochs}'}"
             for report in reports
             if not report.result
         ]

@@ -101,6 +101,7 @@ class Report:
             one_cell=len(of_cells) == len(OUTCOMES),
             shares=[(o, int(counts[o]), 100 * counts[o] / len(self.networks)) for o in OUTCOMES if counts.get(o, 0)],
             colours=COLOURS,
+            any_stuck="stuck" in counts[counts > 0],
             same=report_words.same_in_all(frame, [*SAME, *summary.SHOWN, *self.swept]),
             failed=self.failed,
             listed=LISTED,

@@ -98,7 +98,9 @@ EQUIVALENT: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
         "_target_": f"{PACKAGE}.initializers.Uniform",
         "low": drawn["centre"] - drawn["half_width"],
         "high": drawn["centre"] + drawn["half_width"],
-    }
+    },
+    # Where it can be had it is what `Auto` takes.
+    "Compiled": lambda engine: {**engine, "_target_": f"{PACKAGE}.engines.auto.Auto"},
 }
 """What comes to the same as a class or function of the package with its arguments, by that one's name."""
 

@@ -202,13 +202,13 @@ ENTRIES: tuple[Cause, ...] = (
         (
             "rate_x10",
             "rate_x100",
-            "steps_x10",
             "adam",
             "momentum",
             "cross_entropy",
             "standardize_inputs",
             "small_batch",
             "wider",
+            "steps_x10",
         ),
     ),
     Cause(

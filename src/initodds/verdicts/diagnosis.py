@@ -196,7 +196,7 @@ def reference_of(network: Network, features: Features, targets: Array, with_curv
 
 def groups_of(finite: Array, curved: Array, network: Network, examples: int) -> list[Array]:
     """The finite networks in groups that fit in `MEMORY` and are, or are not, to be looked at for their curvature."""
-    units_bytes = 8 * 4 * sum(network.sizes[1:]) * examples
+    units_bytes = 8 * 6 * sum(network.sizes[1:]) * examples
     size = int(np.clip(MEMORY / units_bytes, 1, 32))
     kinds = (np.flatnonzero(finite & curved), np.flatnonzero(finite & ~curved))
     return [kind[start : start + size] for kind in kinds for start in range(0, len(kind), size)]

@@ -20,6 +20,10 @@ from initodds.verdicts.symptoms import norms_by_layer, spread_evenly
 
 Array = np.ndarray
 
+LARGE = 10.0
+"""Pre-activations of a larger size are told of, where no unit is flat for it."""
+SMALL = 0.05
+"""... and of a smaller size than this."""
 NODES = 64
 """Points of the Gauss-Hermite rule by which expectations over a normal number are taken."""
 
@@ -129,10 +133,15 @@ def in_words(start: Start, member: int) -> str:
                 f" {100 * start.flat_examples[member, layer]:.0f} % of the examples, where theory expects"
                 f" {100 * start.expected_flat[member, layer]:.0f} %."
             )
+    if network.activations and start.size[member, 0] > LARGE:
+        return (
+            f"The inputs are large for the weights: pre-activations of the first layer have a size of"
+            f" {start.size[member, 0]:.3g}, where about 1 is usual; steps have to be so much smaller."
+        )
     first, last = start.gradient[member, 0], start.gradient[member, -1]
     if len(start.gradient[member]) > 1 and first < 1e-3 * last:
         return f"The gradient vanishes on its way: the first layer's is {first / last:.0e} of the last one's."
-    if network.activations and start.size[member, :-1].min() < 0.05:
+    if network.activations and start.size[member, :-1].min() < SMALL:
         layer = int(start.size[member, :-1].argmin())
         return (
             f"The weights are small: pre-activations of hidden layer {layer + 1} have a size of"

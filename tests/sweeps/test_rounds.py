@@ -1,0 +1,46 @@
+"""Cells that go on until their rates are known: the command end to end."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from initodds import analysis
+from initodds.statistics.precision import needed
+from initodds.vocabulary import OUTCOMES
+from tests.processes import command
+
+SMALL = ("data=xor", "network.hidden=[2]", "sgd.batch_size=4", "sgd.learning_rate=5", "sgd.epochs=300", "replicates=8")
+CHEAP = ("diagnosis.of=none", "tracking.replicates=table", "precision=0.15", "replicates_most=40")
+
+
+def counts_of(frame: pd.DataFrame) -> list[int]:
+    counts = frame["outcome"].value_counts()
+    return [int(counts.get(outcome, 0)) for outcome in OUTCOMES]
+
+
+def test_each_cell_gets_as_many_replicates_as_it_needs(tmp_path: Path):
+    asked = ("-m", *SMALL, *CHEAP, "init=zeros,unit")
+    done = command(tmp_path, *asked)
+    assert done.returncode == 0, done.stderr
+    frame = analysis.load_replicates(f"sqlite:///{tmp_path}/mlflow.db", sweep="latest")
+    for init, cell in frame.groupby("init"):
+        assert sorted(cell["replicate"]) == list(range(len(cell)))
+        assert needed(counts_of(cell), 0.15, 8, 40) == len(cell), init
+    used = frame.groupby("init").size()
+    assert used["zeros"] == 16  # all alike; 8 of 8 would be 0.68 to 1
+    assert used["unit"] > 16
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith(("zeros", "unit"))]
+    assert {row[0]: int(row[1]) for row in rows} == used.to_dict()
+    again = command(tmp_path, *asked)
+    assert again.returncode == 0
+    assert len(analysis.load_replicates(f"sqlite:///{tmp_path}/mlflow.db")) == len(frame)
+
+
+def test_one_cell_alone_and_bad_values(tmp_path: Path):
+    done = command(tmp_path, *SMALL, *CHEAP, "init=zeros")
+    assert done.returncode == 0, done.stderr
+    assert " 16 100% " in done.stdout
+    for multirun in ((), ("-m",)):
+        refused = command(tmp_path, *multirun, *SMALL, "precision=0.7")
+        assert refused.returncode == 1
+        assert refused.stderr.splitlines()[-1].startswith("initodds: precision=0.7: over 0 and under 0.5")
