@@ -45,7 +45,7 @@ def test_every_rate_that_a_readme_quotes_stands_in_the_summary(study: ModuleType
     # A line may be broken within a number's interval.
     readme, summary = (" ".join((study.FOLDER / name).read_text().split()) for name in ("README.md", "summary.md"))
     quoted = RATE.findall(readme) + ESTIMATE.findall(readme)
-    assert len(quoted) > 5
+    assert quoted
     assert [text for text in quoted if text not in summary] == []
 
 
