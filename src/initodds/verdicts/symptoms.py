@@ -318,7 +318,9 @@ def norms_by_layer(network: Network, vectors: Array) -> Array:
 
 def _growth(trained: Sequence[Layer], initial: Sequence[Layer]) -> float:
     """Root mean square of one network's weights after training, as a multiple of that before it; infinite from 0."""
-    after, before = (sum(float((weights**2).sum()) for weights, _ in layers) for layers in (trained, initial))
+    after, before = (
+        sum(float(np.square(weights, dtype=float).sum()) for weights, _ in layers) for layers in (trained, initial)
+    )
     return float(np.sqrt(after / before)) if before else np.inf
 
 
