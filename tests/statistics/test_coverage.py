@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "experiments/06-intervals"
+FOLDER = Path(__file__).parents[2] / "experiments/10-intervals"
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta
 
@@ -14,6 +14,7 @@ from initodds.vocabulary import OUTCOMES, InputError
 Z = 1.959963984540054
 
 
+@settings(deadline=None)
 @given(st.integers(1, 1000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_is_the_closed_form(counted: tuple[int, int]):
     count, n = counted

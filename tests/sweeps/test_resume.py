@@ -110,7 +110,16 @@ def test_a_cell_that_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_is_marked_and_the_rest_done_later(sign: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    long = ("-m", *SMALL[:2], "sgd.epochs=200", "sgd.orders=1", "init=unit,half", "replicates=8", "diagnosis.of=none")
+    long = (
+        "-m",
+        *SMALL[:2],
+        "sgd.epochs=200",
+        "sgd.orders=1",
+        "engine=stacked",
+        "init=unit,half",
+        "replicates=8",
+        "diagnosis.of=none",
+    )
     process = launch(tmp_path, *long)
     wait_for(lambda: (tmp_path / "mlflow.db").is_file() and statuses(tmp_path).count("RUNNING") == 2)
     os.kill(process.pid, sign)
@@ -188,6 +197,7 @@ def test_no_worker_outlives_a_sweep_that_was_killed(tmp_path: Path):
     family = children_of(process.pid)
     assert len(family) >= 2
     os.kill(process.pid, signal.SIGKILL)
+    process.wait(timeout=30)
     _, alive = psutil.wait_procs(family, timeout=30)
     assert not alive
     store = open_store(tmp_path)
@@ -298,7 +308,7 @@ def test_many_workers_on_one_file_lose_nothing(workers: int, tmp_path: Path):
 
 @pytest.mark.soak  # MLflow itself waits for 20 s, twice
 def test_a_locked_file_is_waited_for(tmp_path: Path):
-    cell = (*SMALL[:2], "sgd.epochs=200", "sgd.orders=1", "replicates=4")
+    cell = (*SMALL[:2], "sgd.epochs=200", "sgd.orders=1", "engine=stacked", "replicates=4")
     process = launch(tmp_path, *cell)
     wait_for(lambda: statuses(tmp_path) == ["RUNNING"])
     with closing(sqlite3.connect(tmp_path / "mlflow.db", timeout=60)) as connection:

@@ -32,7 +32,7 @@ def boundary(frame: pd.DataFrame, x: str = "init.centre", by: Columns = (), outc
     A logistic curve is fitted by maximum likelihood, and the 95 % interval is the profile likelihood's. Where the data
     separate perfectly, no curve is steep enough: the boundary then lies between two neighbouring values of x, and it is
     their middle that is given, with these two as the interval where they have enough replicates. Simulated
-    (experiments/06-intervals), it covers the truth in 94 to 99 % of cases with 32 replicates or more at a value, and in
+    (experiments/10-intervals), it covers the truth in 94 to 99 % of cases with 32 replicates or more at a value, and in
     as few as 90 % with 8.
 
     Returns one row a group: `by`, boundary, low, high, width (of x, over which the share goes from 10 % to 90 %; 0

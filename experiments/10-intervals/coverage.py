@@ -1,7 +1,7 @@
 """Do the intervals hold what they promise? How often each covers the truth, where the truth is known.
 
-python experiments/06-intervals/coverage.py            four minutes; writes results.csv and summary.md
-python experiments/06-intervals/coverage.py analyse    the summary from the committed results
+python experiments/10-intervals/coverage.py            four minutes; writes results.csv and summary.md
+python experiments/10-intervals/coverage.py analyse    the summary from the committed results
 """
 
 import sys
