@@ -117,7 +117,10 @@ def test_bad_input_ends_the_command_in_one_line(arguments: tuple[str, ...], key:
         (("lerning=3",), "lerning: there is no such key; sgd.learning_rate is near"),
         (("tracking.experiment=Überprüfung",), "tracking.experiment=Überprüfung: cannot be read; "),
         (("data.load._target_=os.getcwd",), "data.load._target_=os.getcwd: gives a str"),
-        (("replicates=1000000000",), "replicates=1000000000, network.hidden=[30]: the weights take "),
+        (
+            ("network.hidden=[1000000000]",),
+            "network.hidden=[1000000000], sgd.epochs=10, sgd.checkpoints=8: weights and curves take ",
+        ),
         (("-m", "seed=interval(0,1)"), "seed=interval(0,1): "),
         (("-m", "hydra.sweeper.max_batch_size=0"), "hydra.sweeper.max_batch_size=0: "),
         (("-m", "hydra.sweeper.max_batch_size=few"), "hydra.sweeper.max_batch_size=few: "),
