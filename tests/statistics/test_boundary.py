@@ -42,7 +42,14 @@ def test_a_rising_share_has_the_same_boundary_as_the_falling_one():
         assert rising[column] == pytest.approx(falling[column], abs=1e-5)
 
 
-@pytest.mark.parametrize(("spread", "n"), [(0.015, 32), (0.004, 32), (0.0005, 32), (0.06, 16)])
+SLOW = pytest.mark.soak
+
+
+@pytest.mark.parametrize(
+    ("spread", "n"),
+    [(0.015, 32), pytest.param(0.004, 32, marks=SLOW), pytest.param(0.0005, 32, marks=SLOW),
+     pytest.param(0.06, 16, marks=SLOW)],
+)  # fmt: skip
 def test_the_interval_covers(spread: float, n: int, rng: np.random.Generator):
     edge = 0.083
     covered, bounded = [], []

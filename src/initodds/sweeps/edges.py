@@ -67,6 +67,10 @@ class Question:
         return [*others, f"{self.key}={value}", f"seed={seed}", f"replicates={self.search.batch}"]
 
 
+_NO_SETTING = frozenset({"seed", "replicates", "precision", "replicates_most"})
+"""Numbers of the config that change which networks there are, and how many, and not what they are."""
+
+
 def interval_of(overrides: Sequence[str], loader: ConfigLoader) -> Override | None:
     """The override that is an interval; None where there is none. Raises InputError where there are several."""
     found = [
@@ -103,6 +107,8 @@ def questions_of(
         return Search(float(value.start), float(value.end), log, edge.share, edge.tolerance, edge.most, edge.batch)
 
     key = interval.get_key_element()
+    if key in _NO_SETTING:
+        raise InputError(f"{interval.input_line}: no edge lies along it; a number that the networks are set by")
     others = [text for text in overrides if text != interval.input_line and not text.startswith("edge.")]
     combined = composing.combinations(others, loader)
     return [Question(key, cell, _seed(cell, config), search()) for cell in combined]

@@ -41,7 +41,7 @@ SECONDS_OF_SILENCE = 2 * 3600
 writes a sweep or a cell says every `SECONDS_BETWEEN_PULSES` that it still does."""
 LONGEST_TAG = 8000
 
-FOR_GOOD = (errno.EROFS, errno.EACCES, errno.EPERM)
+FOR_GOOD = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR)
 """Numbers of errors of files that go on however long one waits."""
 
 EXPERIMENT_TAGS = {
@@ -287,7 +287,7 @@ def patiently(action: Callable[[], Result], seconds: float, error: Exception | N
         try:
             return action()
         except store_errors() as failure:
-            if time.monotonic() + pause > end or getattr(failure, "errno", None) in FOR_GOOD:
+            if time.monotonic() + pause > end or getattr(failure.__cause__ or failure, "errno", None) in FOR_GOOD:
                 raise
             error = failure
 
