@@ -44,7 +44,7 @@ class CellSweeper(Sweeper):
         from initodds.sweeps import composing, edges, jobs, plan, rounds, summary
         from initodds.sweeps.progress import Monitor
         from initodds.tracking import reading, unsent
-        from initodds.tracking.store import bury, connect, patiently
+        from initodds.tracking.store import bury, connect_at_start
         from initodds.vocabulary import InputError
 
         size = self.max_batch_size
@@ -58,7 +58,7 @@ class CellSweeper(Sweeper):
         precision = rounds.precision_of(self.config)
         composing.save(self.config)
         tracked = self.config.tracking
-        store = patiently(lambda: connect(tracked.uri, tracked.experiment), tracked.patience)
+        store = connect_at_start(tracked.uri, tracked.experiment, tracked.patience)
         bury(store)
         unsent.send(store)
         composer = composing.Composer(self.loader, self.config)

@@ -159,6 +159,7 @@ def test_killed_it_goes_on(tmp_path: Path):
             break
         time.sleep(0.1)
     os.kill(started.pid, signal.SIGKILL)
+    started.wait()
     done = make(tmp_path, *arguments)
     assert done.returncode == 0, done.stderr
     assert {run.info.status for run in maps_in(tmp_path)} == {"FINISHED"}

@@ -74,13 +74,14 @@ def test_the_edge_is_found_with_few_networks(curve: str):
 @pytest.mark.soak
 @pytest.mark.parametrize("curve", CURVES)
 def test_its_interval_holds_the_edge_and_it_is_not_biased(curve: str):
-    """In 93.5 % of searches or more, as far as 600 can tell."""
+    """In 93.5 % of searches or more, as far as 600 can tell; where the curve is not logistic, as the search takes it to
+    be, the edge may be off by a tenth of the tolerance."""
     count = 600
     true, place, held, networks = trials(curve, count, seed=12)
     error = place - true
     print(f"{curve}: {100 * held.mean():.1f} %, bias {error.mean():.5f}, sd {error.std():.5f}, {networks.mean():.0f}")
     assert held.sum() >= binom.ppf(0.01, count, 0.935)
-    assert abs(error.mean()) < max(0.0002, 4 * error.std() / np.sqrt(count))
+    assert abs(error.mean()) < max(0.0005 if curve == "skew" else 0.0002, 4 * error.std() / np.sqrt(count))
     assert networks.mean() < 1952 / 4
 
 

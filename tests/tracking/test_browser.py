@@ -154,6 +154,7 @@ def test_the_report_is_read_sorted_and_printed(browser: WebDriver, folder: Path,
     (page,) = folder.glob("mlruns/initodds/*/artifacts/report.html")
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get_log("browser")  # of the pages before
     browser.get(page.as_uri())
     # Nothing but what scrolls in its own place is wider than the page.
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width

@@ -121,7 +121,7 @@ def _track(plane: "Plane", out: Path | None) -> None:
     from initodds.tracking import maps, store, unsent
 
     tracked = plane.base.tracking
-    opened = store.patiently(lambda: store.connect(tracked.uri, tracked.experiment), tracked.patience)
+    opened = store.connect_at_start(tracked.uri, tracked.experiment, tracked.patience)
     store.bury(opened)
     unsent.send(opened)
     key = _key(plane)

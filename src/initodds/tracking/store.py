@@ -93,6 +93,12 @@ def connect(uri: str, experiment: str) -> Store:
     return Store(client, experiment_of(client, uri, experiment))
 
 
+def connect_at_start(uri: str, experiment: str, patience: float) -> Store:
+    """`connect`, as a command begins: an SQLite file that another process has locked is waited for, for `patience`
+    seconds, and a server that does not answer is told at once. Raises as `connect`."""
+    return patiently(lambda: connect(uri, experiment), patience if uri.startswith("sqlite:") else 0)
+
+
 def experiment_of(client: "MlflowClient", uri: str, name: str) -> str:
     """The id of the experiment of this name, made where it is missing: an SQLite file's artifacts go beside it."""
     from mlflow.exceptions import MlflowException
