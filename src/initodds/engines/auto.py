@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from functools import cache
+from multiprocessing import current_process
 
 import numpy as np
 
@@ -33,4 +34,5 @@ class Auto(Stacked):
 
 @cache
 def _say_once(line: str) -> None:
-    log.warning(line)
+    if current_process().name == "MainProcess":  # the workers' own has said it
+        log.warning(line)
