@@ -52,6 +52,9 @@ def test_the_rate_is_the_optimizers_usual_one_unless_it_is_set(option: str, rate
         (["sgd.learning_rate=nan"], "sgd.learning_rate=nan"),
         (["sgd.learning_rate=fast"], "sgd.learning_rate=fast"),
         (["sgd.learning_rate=true"], "sgd.learning_rate=True"),
+        (["sgd.layer_rates=[1]"], "sgd.layer_rates=[1.0]: 2 numbers, one for each"),
+        (["sgd.layer_rates=[1,0]"], "sgd.layer_rates"),
+        (["sgd.layer_rates=[1,1e39]"], "sgd.layer_rates=[1.0, 1e+39]: times sgd.learning_rate at most 3.4e+38"),
         (["sgd.reduction=max"], "sgd.reduction=max"),
         (["sgd.orders=0"], "sgd.orders=0"),
         (["init=uniform", "init.low=1"], "init.low=1"),
@@ -110,7 +113,7 @@ def test_a_bad_value_is_told_in_one_line_with_its_key(overrides: list[str], key:
         ("lerning=3", "lerning: there is no such key; sgd.learning_rate is near"),
         ("sgd.lerning=3", "sgd.lerning: there is no such key; sgd.learning_rate is near"),
         ("init.lo=3", "init.lo: there is no such key; init.low is near"),
-        ("sgd.speed=3", "sgd.speed: there is no such key; there are batch_size, learning_rate, epochs, "),
+        ("sgd.speed=3", "sgd.speed: there is no such key; there are batch_size, learning_rate, layer_rates, "),
         (
             "init=nowhere",
             "Could not find 'init/nowhere' Available options in 'init': centred constant flax_dense from_function ",

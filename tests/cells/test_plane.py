@@ -27,6 +27,11 @@ def test_what_others_interpolate_goes_with_it():
     assert [made.settings(point).outcome.target for point in range(3)] == [0.5, 0.75, 1.0]
 
 
+def test_an_axis_may_be_an_entry_of_a_list():
+    made = plane("sgd.layer_rates.0=0.1:10:log", "sgd.layer_rates.1=2:4", "sgd.layer_rates=[1,1]")
+    assert [made.settings(point).sgd.layer_rates for point in (0, 1, 5)] == [[0.1, 2.0], [1.0, 2.0], [10.0, 3.0]]
+
+
 def test_whole_numbers_stay_whole():
     made = plane("sgd.epochs=1:10:log", "sgd.batch_size=1:4")
     assert made.x_values == [1, 3, 10]
@@ -42,6 +47,8 @@ def test_numbers_of_the_replicates():
     ("x", "y", "message"),
     [
         ("network.hidden.x=0:1", "init.centre=0:2", "--x network.hidden.x: there is no such key"),
+        ("network.hidden.1=1:2", "init.centre=0:2", "--x network.hidden.1: there is no such key"),
+        ("sgd.layer_rates.0=1:2", "init.centre=0:2", "--x sgd.layer_rates.0: sgd.layer_rates is null or not there"),
         ("init.centre=0:1", "init.centre=0:2", "--x init.centre, --y init.centre: two keys are needed"),
         ("init.center=0:1", "sgd.epochs=1:3", "--x init.center: there is no such key; init.centre is near"),
         ("sgd=0:1", "sgd.epochs=1:3", "--x sgd: the key of a number is needed"),

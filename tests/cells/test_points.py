@@ -32,6 +32,11 @@ CASES = {
         "optimizer.beta1=0:0.9",
         "sgd.learning_rate=0.001:1:log",
     ),
+    "rates of the layers": (
+        (*DIGITS, "init.centre=0", "sgd.learning_rate=3", "sgd.layer_rates=[1,1]"),
+        "sgd.layer_rates.0=0.01:10:log",
+        "sgd.layer_rates.1=0.1:30:log",
+    ),
     "on the NumPy engine": (
         (*DIGITS, "engine=stacked"),
         "init.centre=-0.2:0.4",

@@ -60,7 +60,13 @@ def test_rates_may_differ_and_the_layers_given_stay_as_they_were(engine: type[En
 
 
 @pytest.mark.parametrize(
-    "optimizer", [SGD(np.array([0.5, 1.0, 2.0])), SGD(0.1, momentum=0.9), Adam(0.01, clip_norm=0.1)]
+    "optimizer",
+    [
+        SGD(np.array([0.5, 1.0, 2.0])),
+        SGD(np.array([[0.5, 1.0], [1.0, 0.2], [2.0, 2.0]])),
+        SGD(0.1, momentum=0.9),
+        Adam(np.array([[0.01, 0.002]]), clip_norm=0.1),
+    ],
 )
 @pytest.mark.parametrize("engine", [Stacked, Compiled, Matrix, PerExample])
 @pytest.mark.parametrize("present", [0, 20])
@@ -74,10 +80,9 @@ def test_networks_with_orders_of_their_own_are_as_networks_alone(
     x = rng.random((30, 20)) * (rng.random((30, 20)) < 0.3) * (np.arange(20) < present)
     targets = np.eye(3)[rng.integers(3, size=30)]
     together = engine(problem_of(network, x, targets, optimizer=optimizer), layers)
-    rates = np.broadcast_to(optimizer.learning_rate, 3)
     alone = [
-        Stacked(problem_of(network, x, targets, optimizer=replace(optimizer, learning_rate=rate)), [its])
-        for rate, its in zip(rates, layers, strict=True)
+        Stacked(problem_of(network, x, targets, optimizer=replace(optimizer, learning_rate=rates[None])), [its])
+        for rates, its in zip(optimizer.rates(3, 2), layers, strict=True)
     ]
     # From orders of their own to a shared one and back, with factors, and short batches.
     for batch, own in ((4, True), (1, True), (5, False), (3, True)):

@@ -74,8 +74,15 @@ def read(config: DictConfig) -> Settings:
 
 
 def _require_in_range(settings: Settings) -> None:
-    """Raise InputError where the learning rate is no number of the dtype that it is computed in."""
-    highest = float(np.finfo(settings.dtype).max)
-    if settings.sgd.learning_rate > highest:
-        accepted = f"at most {highest:.2g}, the largest number of dtype={settings.dtype}"
-        raise InputError(f"sgd.learning_rate={settings.sgd.learning_rate}: {accepted}")
+    """Raise InputError where the learning rate is no number of the dtype that it is computed in, or where there are not
+    as many factors of it as layers."""
+    sgd, highest = settings.sgd, float(np.finfo(settings.dtype).max)
+    accepted = f"at most {highest:.2g}, the largest number of dtype={settings.dtype}"
+    if sgd.learning_rate > highest:
+        raise InputError(f"sgd.learning_rate={sgd.learning_rate}: {accepted}")
+    if sgd.layer_rates is not None:
+        layers = len(settings.network.hidden) + 1
+        if len(sgd.layer_rates) != layers:
+            raise InputError(f"sgd.layer_rates={sgd.layer_rates}: {layers} numbers, one for each layer of weights")
+        if sgd.learning_rate * max(sgd.layer_rates) > highest:
+            raise InputError(f"sgd.layer_rates={sgd.layer_rates}: times sgd.learning_rate {accepted}")

@@ -4,7 +4,7 @@ Each raises InputError with one line that names the key, its value and what is a
 """
 
 import re
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from inspect import isclass, isfunction, signature
@@ -64,7 +64,8 @@ def _kind(kind: type[Kind], key: str, target: Target_) -> Kind:
 
 
 def optimizer(settings: Settings) -> Optimizer:
-    """The optimizer that `optimizer` names, with the learning rate. Raises InputError where it cannot be made.
+    """The optimizer that `optimizer` names, with the learning rate, or those of the layers. Raises InputError where it
+    cannot be made.
 
     A user's own that stands in the place of the option sgd is not given what it does not take, as a momentum of 0.
     """
@@ -75,7 +76,10 @@ def optimizer(settings: Settings) -> Optimizer:
             named
         ).parameters.keys()
         arguments = {key: value for key, value in arguments.items() if key not in idle}
-    return _kind(Optimizer, "optimizer", {**arguments, "learning_rate": settings.sgd.learning_rate})
+    made = _kind(Optimizer, "optimizer", {**arguments, "learning_rate": settings.sgd.learning_rate})
+    if settings.sgd.layer_rates is None:
+        return made
+    return replace(made, learning_rate=settings.sgd.learning_rate * np.array([settings.sgd.layer_rates]))
 
 
 def schedule(settings: Settings) -> Schedule:

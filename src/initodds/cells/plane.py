@@ -21,11 +21,12 @@ from initodds.initializers import Initializer
 from initodds.vocabulary import InputError
 
 Array = np.ndarray
-Path = tuple[str, ...]
+Path = tuple[str | int, ...]
 Changes = tuple[tuple[Path, Any], ...]
 """What differs from the base: settings by their paths, with the values that they take."""
 
 RATE: Path = ("sgd", "learning_rate")
+LAYER_RATES: Path = ("sgd", "layer_rates")
 DRAWS = ("same", "each")
 
 
@@ -148,7 +149,7 @@ def changed(base: Settings, changes: Changes) -> Settings:
     """The settings with these changes."""
     plain = base.model_dump()
     for path, value in changes:
-        section = plain
+        section: Any = plain
         for key in path[:-1]:
             section = section[key]
         section[path[-1]] = value
@@ -156,8 +157,13 @@ def changed(base: Settings, changes: Changes) -> Settings:
 
 
 def shared(changes: Changes) -> Changes:
-    """Those changes that networks trained together cannot differ in: all but of their init and learning rate."""
-    return tuple(change for change in changes if change[0][0] != "init" and change[0] != RATE)
+    """Those changes that networks trained together cannot differ in: all but of their init and learning rates."""
+    return tuple((path, value) for path, value in changes if path[0] != "init" and not of_rate(path))
+
+
+def of_rate(path: Path) -> bool:
+    """Whether a setting is the learning rate, or a layer's factor of it."""
+    return path == RATE or path[:2] == LAYER_RATES
 
 
 def _of_init(changes: Changes) -> bool:
@@ -168,11 +174,16 @@ def _is_whole(ours: DictConfig, axis: Axis, option: str) -> bool:
     """Whether the key of an axis takes whole numbers alone. Raises InputError where it takes no numbers."""
     above, _, name = axis.key.rpartition(".")
     section = OmegaConf.select(ours, above) if above else ours
+    if section is None and (top := above.partition(".")[0]) in ours:
+        raise InputError(f"{option} {axis.key}: {above} is null or not there; the key of a number is needed")
     if section is None:
-        raise InputError(f"{option} {advice.of_key(above.partition('.')[0], _plain(ours))}")
-    if not OmegaConf.is_dict(section) or name not in section:
+        raise InputError(f"{option} {advice.of_key(top, _plain(ours))}")
+    if OmegaConf.is_list(section) and name.isdigit() and int(name) < len(section):
+        value = section[int(name)]
+    elif OmegaConf.is_dict(section) and name in section:
+        value = section[name]
+    else:
         raise InputError(f"{option} {advice.of_key(axis.key, _plain(section) if OmegaConf.is_dict(section) else {})}")
-    value = section[name]
     if isinstance(value, bool) or not isinstance(value, int | float | None):
         shown = "" if OmegaConf.is_config(value) else f", which is {value}"
         raise InputError(f"{option} {axis.key}{shown}: the key of a number is needed")
@@ -202,13 +213,16 @@ def _refused(point: str, error: InputError) -> InputError:
     return InputError(f"at {point}: {error}")
 
 
-def _differences(base: Mapping[str, Any], other: Mapping[str, Any], path: Path = ()) -> Changes:
+def _differences(base: Mapping[Any, Any], other: Mapping[Any, Any], path: Path = ()) -> Changes:
     """Where two settings, as plain data, differ, and what the other one has there."""
     found: list[tuple[Path, Any]] = []
     for key, value in other.items():
-        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
-            found += _differences(base[key], value, (*path, key))
-        elif base.get(key) != value:
+        mine = base.get(key)
+        if isinstance(value, Mapping) and isinstance(mine, Mapping):
+            found += _differences(mine, value, (*path, key))
+        elif isinstance(value, list) and isinstance(mine, list) and len(mine) == len(value):
+            found += _differences(dict(enumerate(mine)), dict(enumerate(value)), (*path, key))
+        elif mine != value:
             found.append(((*path, key), value))
     return tuple(found)
 

@@ -11,7 +11,7 @@ import numpy as np
 from initodds.cells import cell, objects
 from initodds.cells.cell import Subject
 from initodds.cells.drawing import Drawing
-from initodds.cells.plane import RATE, Plane, shared
+from initodds.cells.plane import LAYER_RATES, RATE, Plane, of_rate, shared
 from initodds.cells.settings import Settings
 from initodds.cells.streams import ORDERS, random_stream
 from initodds.engines import Engine
@@ -86,7 +86,7 @@ class Trainer:
     def _apart(self, point: int) -> Any:
         """What points that are trained in one engine have in common."""
         changes = self.plane.changes(point)
-        rate = [] if self._rates_differ else [value for path, value in changes if path == RATE]
+        rate = [] if self._rates_differ else [value for path, value in changes if of_rate(path)]
         return shared(changes), tuple(rate)
 
     @cached_property
@@ -101,7 +101,7 @@ class Trainer:
         networks = [(point, number) for point in points for number in plane.numbers(point)]
         problem = cell.problem_of(settings, subject)
         if self._rates_differ:
-            rates = np.array([self._rate(point) for point, _ in networks])
+            rates = np.array([self._rates(point) for point, _ in networks])
             problem = replace(problem, optimizer=replace(problem.optimizer, learning_rate=rates))
         numbers = np.array([number for _, number in networks])
         engine = subject.engine(problem, [self._draw(point, number) for point, number in networks])
@@ -116,9 +116,12 @@ class Trainer:
             history.cost[-1],
         )
 
-    def _rate(self, point: int) -> float:
-        changes = dict(self.plane.changes(point))
-        return float(changes.get(RATE, self.plane.base.sgd.learning_rate))
+    def _rates(self, point: int) -> list[float]:
+        """The learning rate of a point, or, where they differ, that of each layer."""
+        changes, sgd = dict(self.plane.changes(point)), self.plane.base.sgd
+        rate = changes.get(RATE, sgd.learning_rate)
+        factors = sgd.layer_rates or [1.0]
+        return [rate * changes.get((*LAYER_RATES, layer), factor) for layer, factor in enumerate(factors)]
 
     def _drawn(self, point: int, number: int) -> list[Layer]:
         """The layers of a network before training, in the dtype that it is trained in."""

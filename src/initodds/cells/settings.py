@@ -55,6 +55,7 @@ class SgdSettings(Section):
 
     batch_size: Count
     learning_rate: Positive
+    layer_rates: list[Positive] | None = None
     epochs: Count
     reduction: Literal["mean", "sum"]
     orders: Count | None

@@ -458,27 +458,27 @@ static void accumulate(const struct problem *p, real *to, const integer *rows, i
     }
 }
 
-/* ---- Optimizers, see `optimizers.py`: w, their gradient g, and slots u and v ---- */
+/* ---- Optimizers, see `optimizers.py`: `count` numbers w, their gradient g, and slots u and v ---- */
 
 #define OPTIMIZER(name)                                                                                                \
-    static void name(const struct problem *p, real *restrict w, real *restrict g, real *restrict u, real *restrict v,  \
-                     real rate, integer step)
+    static void name(const struct problem *p, integer count, real *restrict w, real *restrict g, real *restrict u,     \
+                     real *restrict v, real rate, integer step)
 
 OPTIMIZER(sgd) {
     const real decay = p->weight_decay, momentum = p->momentum;
-    if (!p->momentum) EACH(i, p->parameters) w[i] -= rate * (g[i] + decay * w[i]);
-    else EACH(i, p->parameters) {
+    if (!p->momentum) EACH(i, count) w[i] -= rate * (g[i] + decay * w[i]);
+    else EACH(i, count) {
         real gradient = g[i] + decay * w[i];
         u[i] = momentum * u[i] + gradient;
         w[i] -= rate * (p->nesterov ? gradient + momentum * u[i] : u[i]);
     }
 }
 
-INLINE void adam_move(const struct problem *p, real *restrict w, real *restrict g, real *restrict u, real *restrict v,
-                      real rate, integer step, real decay, real kept) {
+INLINE void adam_move(const struct problem *p, integer count, real *restrict w, real *restrict g, real *restrict u,
+                      real *restrict v, real rate, integer step, real decay, real kept) {
     const real beta1 = p->beta1, beta2 = p->beta2, rest1 = 1 - p->beta1, rest2 = 1 - p->beta2, epsilon = p->epsilon;
     const real root = 1 / sqrt(1 - pow(p->beta2, step)), move = rate / (1 - pow(p->beta1, step));
-    EACH(i, p->parameters) {
+    EACH(i, count) {
         real gradient = g[i] + decay * w[i];
         u[i] = beta1 * u[i] + rest1 * gradient;
         v[i] = beta2 * v[i] + rest2 * gradient * gradient;
@@ -486,14 +486,14 @@ INLINE void adam_move(const struct problem *p, real *restrict w, real *restrict 
     }
 }
 
-OPTIMIZER(adam) { adam_move(p, w, g, u, v, rate, step, p->weight_decay, 1); }
+OPTIMIZER(adam) { adam_move(p, count, w, g, u, v, rate, step, p->weight_decay, 1); }
 
-OPTIMIZER(adamw) { adam_move(p, w, g, u, v, rate, step, 0, 1 - rate * (real)p->weight_decay); }
+OPTIMIZER(adamw) { adam_move(p, count, w, g, u, v, rate, step, 0, 1 - rate * (real)p->weight_decay); }
 
 OPTIMIZER(rmsprop) {
     const real decay = p->weight_decay, momentum = p->momentum, epsilon = p->epsilon;
     const real alpha = p->beta2, rest = 1 - p->beta2;
-    EACH(i, p->parameters) {
+    EACH(i, count) {
         real gradient = g[i] + decay * w[i];
         u[i] = alpha * u[i] + rest * gradient * gradient;
         v[i] = momentum * v[i] + gradient / (sqrt(u[i]) + epsilon);
@@ -503,7 +503,7 @@ OPTIMIZER(rmsprop) {
 
 static const struct {
     const char *name;
-    void (*move)(const struct problem *, real *, real *, real *, real *, real, integer);
+    void (*move)(const struct problem *, integer, real *, real *, real *, real *, real, integer);
 } OPTIMIZERS[] = {
     {"SGD", sgd}, {"Adam", adam}, {"AdamW", adamw}, {"RMSprop", rmsprop},
     {NULL, NULL},
@@ -522,35 +522,40 @@ static void clip(real *gradient, integer count, double norm) {
 
 /* One network takes its steps. */
 static integer train_one(const struct problem *p, real *network, real *slots, real *gradient, const integer *rows,
-                         integer steps, integer batch, real rate, const double *factors, integer step) {
+                         integer steps, integer batch, const double *rates, const double *factors, integer step) {
     integer overflows = 0, direct = p->plain && batch <= PORTION;
+    EACH(l, p->layers) direct = direct && rates[l] == rates[0];
     real scale = p->mean ? 1 / (real)batch : 1;
     const integer *end = rows + steps * batch;
     EACH(s, steps) {
-        real now = factors ? rate * (real)factors[s] : rate;
+        real factor = factors ? (real)factors[s] : 1;
         if (!direct) memset(gradient, 0, p->parameters * sizeof(real));
         for (integer start = 0, count; start < batch; start += count, rows += count) {
             count = batch - start < PORTION ? batch - start : PORTION;
             overflows += forward(p, network, rows, count, end - rows);
-            backward(p, network, rows, count, direct ? -now * scale : scale);
+            backward(p, network, rows, count, direct ? -((real)rates[0] * factor) * scale : scale);
             accumulate(p, direct ? network : gradient, rows, count);
         }
         if (direct) continue;
         if (p->clip_norm > 0) clip(gradient, p->parameters, p->clip_norm);
-        OPTIMIZERS[p->optimizer].move(p, network, gradient, slots, slots + p->parameters, now, step + s);
+        EACH(l, p->layers) {
+            integer from = p->layer[l].weights, to = l + 1 < p->layers ? p->layer[l + 1].weights : p->parameters;
+            OPTIMIZERS[p->optimizer].move(p, to - from, network + from, gradient + from, slots + from,
+                                          slots + p->parameters + from, (real)rates[l] * factor, step + s);
+        }
     }
     return overflows;
 }
 
 /* R networks (R, parameters) with their slots (R, slots, parameters) take `steps` steps, network r on its mini-batches
-   at rows + r * own, (steps, batch) each. rates, overflows: (R,). factors: (steps,) or NULL. step: the number of the
-   first. */
+   at rows + r * own, (steps, batch) each. rates: (R, layers). factors: (steps,) or NULL. step: the number of the first.
+   overflows: (R,). */
 void train(const struct problem *p, integer replicates, real *networks, real *slots, real *gradient,
            const integer *rows, integer own, integer steps, integer batch, const double *rates, const double *factors,
            integer step, integer *overflows) {
     EACH(r, replicates)
         overflows[r] += train_one(p, networks + r * p->parameters, slots + r * p->slots * p->parameters, gradient,
-                                  rows + r * own, steps, batch, rates[r], factors, step);
+                                  rows + r * own, steps, batch, rates + r * p->layers, factors, step);
 }
 
 /* The number of an entry, or -1 where there is none of this name. */

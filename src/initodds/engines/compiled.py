@@ -61,7 +61,7 @@ class Compiled:
         self._networks = _aligned((len(replicates), count), dtype)
         self._slots = _aligned((len(replicates), 0 if optimizer.fused else optimizer.slots, count), dtype)
         self._gradient = _aligned((count,), dtype)
-        self._rates = np.array(np.broadcast_to(np.asarray(optimizer.learning_rate, np.float64), len(replicates)))
+        self._rates = np.ascontiguousarray(optimizer.rates(len(replicates), len(problem.network.sizes) - 1))
         self._steps = 0
         self._overflows = np.zeros(len(replicates), np.int64)
         self._problem, self._kept = _described(problem, self._examples, self._layout, self._library)

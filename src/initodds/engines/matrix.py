@@ -27,7 +27,7 @@ class MatrixNetwork(One):
         self.weights = [weights for weights, _ in layers]
         self.biases = [biases[None, :] for _, biases in layers]
 
-    def step(self, x: Array, targets: Array, rate: float) -> None:
+    def step(self, x: Array, targets: Array, rates: Array) -> None:
         activations = [x]
         for weights, biases in zip(self.weights, self.biases, strict=True):
             activations.append(self.logistic(activations[-1] @ weights + biases))
@@ -41,8 +41,8 @@ class MatrixNetwork(One):
             weights_gradient = before.T @ error
             biases_gradient = error.sum(axis=0, keepdims=True)
             error = error @ self.weights[layer].T * before * (1 - before)
-            self.weights[layer] -= rate * weights_gradient
-            self.biases[layer] -= rate * biases_gradient
+            self.weights[layer] -= rates[layer] * weights_gradient
+            self.biases[layer] -= rates[layer] * biases_gradient
 
     def layers(self) -> list[Layer]:
         return [(w.copy(), b[0].copy()) for w, b in zip(self.weights, self.biases, strict=True)]

@@ -22,7 +22,7 @@ Array = np.ndarray
 class Optimizer(ABC):
     """What every optimizer has.
 
-    learning_rate: over 0; a number, or (R,) for R networks.
+    learning_rate: over 0; a number; or (R,) for R networks; or (R, L) for the L layers of each, where R may be 1.
     weight_decay: of at least 0, see each optimizer; it shrinks the biases too, as PyTorch's does.
     clip_norm: where a network's gradient, by all its weights and biases, has a larger norm, it is scaled down to this
         one before anything else; None leaves it.
@@ -51,6 +51,12 @@ class Optimizer(ABC):
     def moves_without_gradient(self) -> bool:
         """Whether weights change that have no gradient, as those of a feature that no example has."""
         return self.weight_decay > 0
+
+    def rates(self, replicates: int, layers: int) -> Array:
+        """(replicates, layers) float, the learning rate of each layer of each network; a view that must not be written
+        to."""
+        given = np.asarray(self.learning_rate, float)
+        return np.broadcast_to(given if given.ndim == 2 else given.reshape(-1, 1), (replicates, layers))
 
     @abstractmethod
     def update(self, parameter: Array, gradient: Array, slots: Sequence[Array], rate: Array | float, step: int) -> None:

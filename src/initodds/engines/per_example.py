@@ -25,15 +25,16 @@ class PerExampleNetwork(One):
         self.weights = [np.ascontiguousarray(weights.T) for weights, _ in layers]
         self.biases = [biases[:, None] for _, biases in layers]
 
-    def step(self, x: Array, targets: Array, rate: float) -> None:
+    def step(self, x: Array, targets: Array, rates: Array) -> None:
         weights_sum = [np.zeros_like(weights) for weights in self.weights]
         biases_sum = [np.zeros_like(biases) for biases in self.biases]
         for row, target in zip(x, targets, strict=True):
             weights_gradient, biases_gradient = self.backpropagate(row[:, None], target[:, None])
             for total, gradient in zip(weights_sum + biases_sum, weights_gradient + biases_gradient, strict=True):
                 total += gradient
-        for parameter, total in zip(self.weights + self.biases, weights_sum + biases_sum, strict=True):
-            parameter -= rate * total
+        for parameters, totals in ((self.weights, weights_sum), (self.biases, biases_sum)):
+            for parameter, total, rate in zip(parameters, totals, rates, strict=True):
+                parameter -= rate * total
 
     def backpropagate(self, example: Array, target: Array) -> tuple[list[Array], list[Array]]:
         """The gradient of the cost of one example (features, 1), by the weights and by the biases of each layer."""

@@ -29,8 +29,9 @@ class One(ABC):
         self.overflows = 0
 
     @abstractmethod
-    def step(self, x: Array, targets: Array, rate: float) -> None:
-        """Subtract `rate` times the batch's SUMMED gradient; `x` is (batch, features), `targets` (batch, outputs)."""
+    def step(self, x: Array, targets: Array, rates: Array) -> None:
+        """Subtract `rates` (layers,), each layer's own, times the batch's SUMMED gradient; `x` is (batch, features),
+        `targets` (batch, outputs)."""
 
     @abstractmethod
     def layers(self) -> list[Layer]:
@@ -61,7 +62,7 @@ class Sequential:
             for layers in replicates
         ]
         self._x, self._targets = problem.x.astype(dtype, copy=False), problem.targets.astype(dtype, copy=False)
-        self._rates = np.broadcast_to(np.asarray(problem.optimizer.learning_rate, dtype), len(replicates))
+        self._rates = problem.optimizer.rates(len(replicates), len(problem.network.sizes) - 1).astype(dtype)
 
     @classmethod
     def require_support(cls, network: Network, optimizer: Optimizer) -> None:
@@ -75,9 +76,9 @@ class Sequential:
 
     def steps(self, rows: Array, factors: Array | None = None) -> None:
         own = rows if rows.ndim == 3 else [rows] * len(self._networks)
-        for network, rate, batches in zip(self._networks, self._rates, own, strict=True):
+        for network, rates, batches in zip(self._networks, self._rates, own, strict=True):
             for step, batch in enumerate(batches):
-                now = rate if factors is None else rate * rate.dtype.type(factors[step])
+                now = rates if factors is None else rates * rates.dtype.type(factors[step])
                 now = now / len(batch) if self._problem.reduction == "mean" else now
                 network.step(self._x[batch], self._targets[batch], now)
 

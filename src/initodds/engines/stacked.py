@@ -41,13 +41,15 @@ class Stacked:
         self._apart = False
         self._first = [self._part.weights[0]]
         self._targets = np.ascontiguousarray(problem.targets, self._whole.dtype)
-        rates = np.asarray(problem.optimizer.learning_rate, self._whole.dtype)
-        self._rates = np.broadcast_to(rates, len(replicates))[:, None, None]
+        rates = problem.optimizer.rates(len(replicates), len(problem.network.sizes) - 1)
+        self._rates = rates.T.astype(self._whole.dtype)[:, :, None, None]  # (layers, R, 1, 1)
+        # The rate goes into the outputs' errors, from which those of all layers are made.
+        self._fused = problem.optimizer.fused and bool((rates == rates[:, :1]).all())
         self._batches: dict[tuple[int, ...], tuple[Array, Array, Buffers]] = {}
         self._steps = 0
         self._gradients: list[Array] = []
         self._slots: list[list[Array]] = []
-        if not problem.optimizer.fused:
+        if not self._fused:
             self._gradients = [np.zeros_like(array) for array in self._parameters]
             count = problem.optimizer.slots
             self._slots = [[np.zeros_like(array) for _ in range(count)] for array in self._parameters]
@@ -62,7 +64,7 @@ class Stacked:
 
     def steps(self, rows: Array, factors: Array | None = None) -> None:
         self._lay_out(apart=rows.ndim == 3)
-        take = self._fused_step if self._problem.optimizer.fused else self._step
+        take = self._fused_step if self._fused else self._step
         for step, batch in enumerate(rows.swapaxes(0, 1) if self._apart else rows):
             take(batch, 1.0 if factors is None else float(factors[step]))
 
@@ -89,7 +91,7 @@ class Stacked:
 
     def _each(self, joined: Array) -> Array:
         """An array (k, R * units), as a view (R, k, units)."""
-        return joined.reshape(len(joined), len(self._rates), self._part.network.sizes[1]).transpose(1, 0, 2)
+        return joined.reshape(len(joined), self._whole.replicates, self._part.network.sizes[1]).transpose(1, 0, 2)
 
     def _forward(self, rows: Array) -> tuple[Batch | Batches, Array, Buffers]:
         """The forward pass on mini-batches: their features, targets, and the buffers that it has filled."""
@@ -112,7 +114,7 @@ class Stacked:
     def _fused_step(self, rows: Array, factor: float) -> None:
         """A step of plain SGD: the rate goes into the errors, and BLAS adds their products straight to the weights."""
         x, targets, buffers = self._forward(rows)
-        rates = self._rates / rows.shape[-1] if self._problem.reduction == "mean" else self._rates
+        rates = self._rates[0] / rows.shape[-1] if self._problem.reduction == "mean" else self._rates[0]
         if factor != 1.0:
             rates = rates * self._whole.dtype.type(factor)
         errors = self._part.backward(targets, buffers, -rates)
@@ -142,9 +144,11 @@ class Stacked:
             self._clip(self._problem.optimizer.clip_norm)
         self._steps += 1
         rates = self._rates * self._whole.dtype.type(factor)
-        parameters = zip(self._parameters, self._gradients, self._slots, strict=True)
-        for number, (parameter, gradient, slots) in enumerate(parameters):
-            rate = rates if number or self._apart else self._side_by_side(rates)
+        # The layers of `_parameters`: the first one's weights, the later ones', and the biases of all.
+        layers = [*[0] * count, *range(1, len(errors)), *range(len(errors))]
+        parameters = zip(layers, self._parameters, self._gradients, self._slots, strict=False)
+        for number, (layer, parameter, gradient, slots) in enumerate(parameters):
+            rate = rates[layer] if number or self._apart else self._side_by_side(rates[0])
             self._problem.optimizer.update(parameter, gradient, slots, rate, self._steps)
 
     def _clip(self, norm: float) -> None:
@@ -169,7 +173,7 @@ class Stacked:
     @property
     def overflows(self) -> Array:
         buffers = (buffers for _, _, buffers in self._batches.values())
-        return sum((each.overflows for each in buffers), np.zeros(len(self._rates), np.int64))
+        return sum((each.overflows for each in buffers), np.zeros(self._whole.replicates, np.int64))
 
     def _batch(self, shape: tuple[int, ...]) -> tuple[Array, Array, Buffers]:
         """Arrays for mini-batches of this shape, (batch,) or (R, batch): the features often there, the targets, and

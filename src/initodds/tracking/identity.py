@@ -90,6 +90,7 @@ FROM_FUNCTION = "FromFunction"
 IDLE: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "schedule.every": lambda schedule: schedule.get("name") != "step",
     "schedule.factor": lambda schedule: schedule.get("name") != "step",
+    "sgd.layer_rates": lambda sgd: set(sgd["layer_rates"] or [1]) == {1},
 }
 """When a setting does nothing, by its key: a function of the section that it stands in."""
 

@@ -359,9 +359,19 @@ def _after_a_step(landscape: Landscape, step: Step | None) -> Array:
         gradient *= step.optimizer.clip_norm / np.maximum(norm, step.optimizer.clip_norm)
     slots = [np.zeros_like(place) for _ in range(step.optimizer.slots)]
     with np.errstate(over="ignore", invalid="ignore"):
-        step.optimizer.update(place, gradient, slots, step.optimizer.learning_rate, 1)
+        step.optimizer.update(place, gradient, slots, _rates(step.optimizer, stack), 1)
         moved = Landscape(_moved_to(stack, place), landscape.features, _targets_of(landscape))
         return np.nan_to_num(moved.cost / np.maximum(landscape.cost, 1e-300), nan=np.inf, posinf=np.inf)
+
+
+def _rates(optimizer: Optimizer, stack: Stack) -> Array:
+    """(M, P) the learning rate of each parameter of a stack, laid out as `pack` has them."""
+    of_layers = optimizer.rates(stack.replicates, len(stack.biases)).T[:, :, None, None]
+    weights = [np.broadcast_to(rates, each.shape) for rates, each in zip(of_layers[1:], stack.weights[1:], strict=True)]
+    biases = [np.broadcast_to(rates, each.shape) for rates, each in zip(of_layers, stack.biases, strict=True)]
+    units = stack.network.sizes[1]
+    first = np.broadcast_to(np.repeat(of_layers[0].ravel(), units), stack.weights[0].shape)
+    return pack(stack.network, [first, *weights], biases)
 
 
 def _moved_to(stack: Stack, place: Array) -> Stack:
