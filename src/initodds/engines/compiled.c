@@ -24,6 +24,7 @@ typedef int64_t integer;
 typedef real vector __attribute__((vector_size(BYTES)));
 typedef vector anywhere __attribute__((aligned(sizeof(real)), may_alias)); /* in memory, at any address */
 typedef __typeof__(__builtin_choose_expr(sizeof(real) == 4, (int32_t)0, (int64_t)0)) bits; /* as long as a real */
+typedef real brief __attribute__((vector_size(16)));           /* the shortest vector that every processor has */
 typedef bits mask __attribute__((vector_size(BYTES))); /* what comparing vectors gives: 0 or, where it is true, -1 */
 
 enum {
@@ -58,6 +59,7 @@ struct problem {
 
 #define INLINE static inline __attribute__((always_inline))
 #define EACH(i, count) for (integer i = 0; i < (count); i++)
+#define EACH_VECTOR(k, padded) for (integer k = 0; k < (padded); k += WIDE)
 #define UNROLLED(i, count) _Pragma("GCC unroll 16") EACH(i, count)
 
 INLINE vector load(const real *from) { return *(const anywhere *)from; }
@@ -65,11 +67,20 @@ INLINE void store(real *to, vector v) { *(anywhere *)to = v; }
 INLINE vector all(real value) { return value - (vector){0}; }
 INLINE vector select(mask where, vector yes, vector no) { return (vector)((where & (mask)yes) | (~where & (mask)no)); }
 
+/* The first `count` numbers of a vector, and 0 after them. */
+INLINE vector up_to(integer count, vector v) {
+    mask place;
+    UNROLLED(i, WIDE) place[i] = i;
+    return (vector)((place < (bits)count) & (mask)v);
+}
+
 INLINE real total(vector v) {
-    real part[WIDE];
-    store(part, v);
-    for (int half = WIDE / 2; half; half /= 2) UNROLLED(i, half) part[i] += part[i + half];
-    return part[0];
+    brief part[BYTES / sizeof(brief)], sum = {0};
+    real all = 0;
+    memcpy(part, &v, BYTES);
+    UNROLLED(i, BYTES / sizeof(brief)) sum += part[i];
+    UNROLLED(i, sizeof(brief) / sizeof(real)) all += sum[i];
+    return all;
 }
 
 /* ---- Functions of a unit ---- */
@@ -159,30 +170,33 @@ static const struct {
     {NULL, NULL},
 };
 
-/* ---- Outputs: what becomes of the slopes `e` of an example's outputs `a`, of targets `y`: the errors ---- */
+/* ---- Outputs: what becomes of the slopes `e` of an example's outputs `a`, of targets `y`: the errors, times `scale`.
+        In whole vectors: what was written in shorter pieces cannot be read as a vector at once. ---- */
 
 #define OUTPUT(name)                                                                                                   \
-    static void name(integer padded, const real *restrict a, const real *restrict y, real *restrict e, real weight)
+    static void name(integer padded, const real *a, const real *y, real *e, real weight, real scale)
 
-OUTPUT(squared) { EACH(k, padded) e[k] *= (a[k] - y[k]) * weight; }
+OUTPUT(squared) { EACH_VECTOR(k, padded) store(e + k, load(e + k) * (load(a + k) - load(y + k)) * (weight * scale)); }
 
-OUTPUT(cross_entropy) { EACH(k, padded) e[k] = a[k] - y[k]; }
+OUTPUT(cross_entropy) { EACH_VECTOR(k, padded) store(e + k, (load(a + k) - load(y + k)) * scale); }
 
 OUTPUT(softmax_cross_entropy) {
-    real sum = 0;
-    EACH(k, padded) sum += y[k];
-    EACH(k, padded) e[k] = a[k] * sum - y[k];
+    vector sum = {0};
+    EACH_VECTOR(k, padded) sum += load(y + k);
+    real of_targets = total(sum);
+    EACH_VECTOR(k, padded) store(e + k, (load(a + k) * of_targets - load(y + k)) * scale);
 }
 
 OUTPUT(softmax_squared) {
-    real inner = 0;
-    EACH(k, padded) inner += a[k] * (a[k] - y[k]);
-    EACH(k, padded) e[k] = a[k] * (a[k] - y[k] - inner) * weight;
+    vector sum = {0};
+    EACH_VECTOR(k, padded) sum += load(a + k) * (load(a + k) - load(y + k));
+    real inner = total(sum);
+    EACH_VECTOR(k, padded) store(e + k, load(a + k) * (load(a + k) - load(y + k) - inner) * (weight * scale));
 }
 
 static const struct {
     const char *name;
-    void (*errors)(integer, const real *, const real *, real *, real);
+    void (*errors)(integer, const real *, const real *, real *, real, real);
 } OUTPUTS[] = {
     {"squared", squared}, {"cross_entropy", cross_entropy},
     {"softmax_cross_entropy", softmax_cross_entropy}, {"softmax_squared", softmax_squared},
@@ -335,20 +349,23 @@ static integer activate(const struct layer *layer, integer count) {
     EACH(t, count) {
         real *a = layer->a + t * layer->padded, *e = layer->e + t * layer->padded;
         if (of) {
-            for (integer k = 0; k < layer->padded; k += WIDE) {
+            EACH_VECTOR(k, layer->padded) {
                 vector z = load(a + k), slope;
                 overflowing -= z < (real)layer->lowest;
-                store(a + k, of(z, &slope, layer->parameter));
-                store(e + k, slope);
+                store(a + k, up_to(layer->units - k, of(z, &slope, layer->parameter)));
+                store(e + k, up_to(layer->units - k, slope));
             }
-            for (integer k = layer->units; k < layer->padded; k++) a[k] = e[k] = 0;
         } else {
-            real most = a[0], sum = 0;
+            real most = a[0];
+            vector sums = {0};
             EACH(k, layer->units) most = a[k] > most ? a[k] : most, overflows += -a[k] < (real)layer->lowest;
-            for (integer k = 0; k < layer->padded; k += WIDE) store(a + k, exponential(load(a + k) - most, 0));
-            for (integer k = layer->units; k < layer->padded; k++) a[k] = 0;
-            EACH(k, layer->units) sum += a[k];
-            EACH(k, layer->units) a[k] /= sum;
+            EACH_VECTOR(k, layer->padded) {
+                vector part = up_to(layer->units - k, exponential(load(a + k) - most, 0));
+                sums += part;
+                store(a + k, part);
+            }
+            real sum = total(sums);
+            EACH_VECTOR(k, layer->padded) store(a + k, load(a + k) / sum);
         }
     }
     EACH(i, WIDE) overflows += overflowing[i];
@@ -405,9 +422,8 @@ static void backward(const struct problem *p, const real *network, const integer
     EACH(t, count) {
         integer at = t * layer->padded;
         OUTPUTS[p->output].errors(layer->padded, layer->a + at, p->targets + rows[t] * layer->padded, layer->e + at,
-                                  p->cost_weight);
+                                  p->cost_weight, scale);
     }
-    EACH(i, count * layer->padded) layer->e[i] *= scale;
     for (; layer > p->layer; layer--) {
         const real *e[PORTION];
         EACH(t, count) e[t] = layer->e + t * layer->padded;
@@ -435,7 +451,10 @@ static void accumulate(const struct problem *p, real *to, const integer *rows, i
             EACH(t, count) e[t] = layer->e + t * layer->padded;
             spread(count, layer->units, e, to + layer->weights, layer->row, layer[-1].a, layer->row);
         }
-        if (p->bias) EACH(t, count) EACH(k, layer->padded) to[layer->biases + k] += layer->e[t * layer->padded + k];
+        if (p->bias) EACH(t, count) EACH_VECTOR(k, layer->padded) {
+            real *biases = to + layer->biases + k;
+            store(biases, load(biases) + load(layer->e + t * layer->padded + k));
+        }
     }
 }
 
