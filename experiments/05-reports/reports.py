@@ -9,6 +9,7 @@ python experiments/05-reports/reports.py analyse    the summary from the committ
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,10 +65,10 @@ COMMANDS: dict[int, list[str]] = {
         "initodds -m data=table data.path=sqrt.csv data.target=y data.scale=raw,standardize"
         " data.scale_targets='${data.scale}' network.hidden=[10] network.activation=relu network.output=linear"
         " init=gaussian init.std=0.01 init.bias=0 sgd.batch_size=500 sgd.learning_rate=1e-6 sgd.epochs=60000"
-        " sgd.orders=1 replicates=20",
+        " replicates=20",
         "initodds data=table data.path=sqrt.csv data.target=y network.hidden=[10] network.activation=relu"
         " network.output=linear init=gaussian init.std=0.01 init.bias=0 sgd.batch_size=500 sgd.learning_rate=0.01"
-        " sgd.epochs=60000 sgd.orders=1 replicates=20",
+        " sgd.epochs=60000 replicates=20",
     ],
     8: [
         "initodds data=table data.path=one.csv data.autoencode=true data.scale=raw network.hidden=[4]"
@@ -108,13 +109,7 @@ VARIED: dict[int, list[str]] = {
 """What tells the cells of a report."""
 
 BY_CAUSE = (10, 11)
-"""Reports in which networks are counted by what is wrong with them, and not by their outcome alone."""
-
-BORN_FLAT = ("hidden_dead", "hidden_saturated")
-"""Causes of a network of which a whole layer answers nothing; the second is what version 0.1.0 calls the first."""
-
-DEAD = (*BORN_FLAT, "constant_prediction")
-"""Causes of a network that answers all examples alike."""
+"""Reports in which networks are told by what is wrong with them, and not by their outcome alone."""
 
 HITS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "solved": lambda frame: frame["outcome"] == "converged",
@@ -123,7 +118,7 @@ HITS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "all four outputs dead": lambda frame: frame["outcome"] == "stuck",
     "R^2 over 0.9": lambda frame: frame["score"] > 0.9,
     "stuck": lambda frame: frame["outcome"] == "stuck",
-    "dead before the first step": lambda frame: frame["cause"].isin(BORN_FLAT),
+    "dead before the first step": lambda frame: frame["cause"] == "hidden_dead",
 }
 """Whether each network is what a report counts."""
 
@@ -185,7 +180,7 @@ def run(report: int) -> pd.DataFrame:
     varied = [key for key in VARIED[report] if key in frame]
     cell = ["; ".join(map(told, varied, row)) for row in frame[varied].to_numpy()]
     score = frame["accuracy"] if "accuracy" in frame else frame["r_squared"]
-    kept = frame[["seed", "replicate", "order", "outcome", "cost", "cause"]]
+    kept = frame[["seed", "replicate", "outcome", "cost", "cause"]]
     if report not in BY_CAUSE:
         kept = kept.assign(cause="")
     return kept.assign(report=report, cell=cell, score=score)
@@ -224,12 +219,12 @@ def outcomes(frame: pd.DataFrame) -> str:
     """A row for each cell: how many of each outcome, and the median, least and greatest score and cost."""
     rows = []
     for (report, cell), group in frame.groupby(SETTINGS, sort=False):
-        counts = group["outcome"].value_counts()
+        counts, causes = group["outcome"].value_counts(), Counter(group["cause"]).most_common()
         score, cost = group["score"], group["cost"]
         rows.append(
             {"report": report, "cell": cell, "n": len(group)}
             | {outcome: rate(group["outcome"] == outcome) if counts.get(outcome) else "0" for outcome in OUTCOMES}
-            | {"answers all alike": rate(group["cause"].isin(DEAD)) if report in BY_CAUSE else ""}
+            | {"causes": ", ".join(f"{number} {cause}" for cause, number in causes if cause)}
             | {"score": f"{score.median():.3f} ({score.min():.3f} to {score.max():.3f})"}
             | {"cost": f"{cost.median():.3g} ({cost.min():.3g} to {cost.max():.3g})"}
         )
@@ -250,7 +245,7 @@ Printed by reports.py. {len(frame)} networks. Rates as count/n, percent, [95 % W
 ## What became of them
 
 score: the accuracy, or R^2, on the test set, or the training set where there is no other: median (least to greatest).
-answers all alike: diagnosed as `hidden_saturated` or `constant_prediction`.
+causes: what the diagnosis says of those that did not converge, where a report is of that.
 
 {outcomes(frame)}
 """
@@ -265,7 +260,7 @@ def main() -> None:
         for report in reports:
             rows = run(report)
             before = pd.read_csv(RESULTS) if RESULTS.exists() else rows.head(0)
-            columns = [*SETTINGS, "seed", "replicate", "order", "outcome", "score", "cost", "cause"]
+            columns = [*SETTINGS, "seed", "replicate", "outcome", "score", "cost", "cause"]
             after = pd.concat([before[before["report"] != report], rows])[columns].sort_values("report", kind="stable")
             after.to_csv(RESULTS, index=False, float_format="%.4g")
     text = summary()
