@@ -49,6 +49,15 @@ def test_a_cost_is_shown_by_its_logarithm_and_what_is_not_finite_is_grey():
     assert ax.get_facecolor()[:3] == (0.75, 0.75, 0.75)
 
 
+def test_costs_on_their_way_to_infinity_do_not_take_the_colours():
+    table = frame()
+    table["cost"] = np.where(table["x"] == 10, 1e300, table["x"])
+    figure, (ax,) = figures.panels(1, 4, 4)
+    figures.map(table, "x", "y", ax, "cost")
+    assert ax.collections[0].norm.vmax == 1e6
+    figure.canvas.draw()
+
+
 def test_one_point_and_no_finite_cost_are_drawn_too():
     table = frame(cost=np.nan).query("x == 1 and y == 2")
     for value in ("outcome", "cost"):

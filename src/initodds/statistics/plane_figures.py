@@ -16,6 +16,9 @@ from initodds.vocabulary import OUTCOMES
 
 Array = np.ndarray
 
+DEAREST = 1e6
+"""A cost over it is that of a network on its way to infinity: how far it is does not matter, and has no colour."""
+
 
 def plane_map(frame: pd.DataFrame, x: str, y: str, ax: Axes, value: str = "outcome") -> Axes:
     """What became of the networks at each point of a plane, x across and y upwards, a point a square of colour.
@@ -101,6 +104,6 @@ def _shades(grid: "np.ma.MaskedArray", value: str) -> dict[str, Any]:
         return {"cmap": "magma", "vmin": 0, "vmax": 1}
     known = grid.compressed()
     least, most = float(known.min()), float(np.quantile(known, 0.995))
-    if value == "cost" and least > 0 and most > 2 * least:
-        return {"cmap": "magma", "norm": LogNorm(least, most)}
+    if value == "cost" and least > 0 and min(most, DEAREST) > 2 * least:
+        return {"cmap": "magma", "norm": LogNorm(least, min(most, DEAREST))}
     return {"cmap": "magma", "vmin": least, "vmax": max(most, least + 1e-12)}
