@@ -200,6 +200,17 @@ def test_a_cost_that_jumps_is_unsteady():
         assert (found.cause[0] == "unsteady") == (rate == 3.0)
 
 
+def test_each_layer_takes_the_tried_step_at_its_own_rate():
+    """Of the cost 1/2 (u v - 1)^2 the gradient is (u v - 1) (v, u)."""
+    network, train = Network((1, 1, 1), "linear", "linear", bias=False), Split(np.ones((5, 1)), np.ones((5, 1)))
+    u, v = 3.0, 0.5
+    layers = [(np.array([[u]]), np.zeros(1)), (np.array([[v]]), np.zeros(1))]
+    found = diagnose(network, layers, train, step=Step(SGD(np.array([[0.5, 0.1]]))))
+    error = u * v - 1
+    after = (u - 0.5 * error * v) * (v - 0.1 * error * u) - 1
+    assert found.symptoms.last_step[0] == pytest.approx((after / error) ** 2)
+
+
 def test_weight_decay_is_part_of_the_gradient(rng: np.random.Generator):
     """Where the cost's gradient and the decay cancel, the network is at rest; finite differences of their sum agree."""
     network = Network((1, 3, 1), "tanh", "linear")
