@@ -1,7 +1,8 @@
 """The maps of the study: trained, their results written, and the summary and the pictures made from these.
 
-python experiments/06-the-map/study.py [SIZE]     everything, SIZE points along a side (128)
-python experiments/06-the-map/study.py analyse    the summary and the pictures from the committed results
+python experiments/06-the-map/study.py NAME [SIZE]   one map of MAPS, SIZE points along a side (256); NAME-zoom is
+                                                     the part of it that has most of its border
+python experiments/06-the-map/study.py analyse       the summary and the pictures from the committed results
 """
 
 import subprocess
@@ -13,57 +14,89 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
+import initodds
 from initodds import border, box_dimension, figures, load_map
 from initodds.statistics.grids import grid_of
 from initodds.vocabulary import OUTCOMES
+
+Array = np.ndarray
 
 FOLDER = Path(__file__).parent
 CENTRE, WIDTH, RATE = "init.centre", "init.half_width", "sgd.learning_rate"
 
 CLASSIC = ("init=centred", "sgd.epochs=2")
-TINY = (
-    "data=table",
-    "data.path=tiny.csv",
-    "data.target=y",
-    "data.scale=raw",
-    "data.test_share=0",
-    "network.hidden=[16]",
-    "network.activation=tanh",
-    "network.output=linear",
-    "network.cost=mean_squared",
-    "network.bias=false",
-    "init=centred",
-    "sgd.batch_size=16",
-    "sgd.epochs=500",
-    "dtype=float64",
-    "outcome.target=0.5",
-)
-MAPS = {
+PLANES = {
     "centre-rate": (*CLASSIC, f"{WIDTH}=0.5", "--x", f"{CENTRE}=-0.3:0.3", "--y", f"{RATE}=0.01:100:log"),
     "width-rate": (*CLASSIC, f"{CENTRE}=0", "--x", f"{WIDTH}=0.01:10:log", "--y", f"{RATE}=0.01:100:log"),
     "centre-width": (*CLASSIC, f"{RATE}=3", "--x", f"{CENTRE}=-0.3:0.3", "--y", f"{WIDTH}=0.01:3:log"),
-    "zoom": (
-        *(*CLASSIC, f"{WIDTH}=0.5", "--x", f"{CENTRE}=-0.3:0.3", "--y", f"{RATE}=0.01:100:log"),
-        "--zoom=-0.12:0.03,8:40",
-    ),
-    "tiny": (*TINY, f"{WIDTH}=0.6", "--x", f"{CENTRE}=-1:1", "--y", f"{RATE}=0.01:10:log"),
-    "tiny-zoom": (
-        *TINY,
-        f"{WIDTH}=0.6",
-        "--x",
-        f"{CENTRE}=-1:1",
-        "--y",
-        f"{RATE}=0.01:10:log",
-        "--zoom=0.1:0.3,0.2:0.6",
-    ),
 }
+
+UNITS = 16
+
+
+def tiny(activation: str, examples: int, steps: int = 500, batch_size: int | None = None) -> tuple[str, ...]:
+    """The settings of a network of Sohl-Dickstein (2024), but for the axes.
+
+    His f(x) = v s(g U x / sqrt(n)) / n, with weights U and v of N(0, 1), and g = sqrt(2), but 1 for the identity. With
+    W = g U / sqrt(n) and w = v / n it is w s(W x): a network of the project whose first layer is drawn with a standard
+    deviation of g / sqrt(n), its last with 1 / n. Since dC/dU = g / sqrt(n) dC/dW, a step of U at a rate is one of W at
+    g^2 / n times that rate, and a step of v one of w at 1 / n^2 times its rate; so the axes are his, but for these
+    factors. For ReLU he has g outside of s, which is the same.
+    """
+    gain = 1 if activation == "linear" else 2**0.5
+    batch = batch_size or examples
+    return (
+        "data=table",
+        f"data.path=tiny-{examples}.csv",
+        "data.target=y",
+        "data.scale=raw",
+        "data.scale_targets=raw",
+        "data.test_share=0",
+        f"network.hidden=[{UNITS}]",
+        f"network.activation={activation}",
+        "network.output=linear",
+        "network.cost=mean_squared",
+        "network.bias=false",
+        "init=gaussian",
+        f"init.std={gain / UNITS**0.5:.15g}",
+        f"init.layers={{-1: {{init: gaussian, std: {1 / UNITS:.15g}}}}}",
+        "sgd.learning_rate=1",
+        "sgd.layer_rates=[1,1]",
+        f"sgd.batch_size={batch}",
+        f"sgd.epochs={-(-steps * batch // examples)}",
+        "dtype=float64",
+        "outcome.target=0.5",
+    )
+
+
+FIRST, LAST = "sgd.layer_rates.0", "sgd.layer_rates.1"
+PARAMETERS = UNITS * UNITS + UNITS
+HIS = {
+    "tanh": (*tiny("tanh", PARAMETERS), "--x", f"{FIRST}=0.01:1000:log", "--y", f"{LAST}=0.01:10:log"),
+    "relu": (*tiny("relu", PARAMETERS), "--x", f"{FIRST}=0.001:100:log", "--y", f"{LAST}=0.001:10:log"),
+    "identity": (*tiny("linear", UNITS), "--x", f"{FIRST}=0.01:30:log", "--y", f"{LAST}=0.001:3:log"),
+    "minibatch": (
+        *(*tiny("tanh", PARAMETERS, batch_size=16), "--x", f"{FIRST}=0.01:1000:log", "--y", f"{LAST}=0.01:10:log"),
+    ),
+    # Two rows, alike but for a target just above and just below: their mean gradient is that of the one between.
+    "one-example": (*tiny("tanh", 2), "--x", f"{FIRST}=0.01:1000:log", "--y", f"{LAST}=0.01:10:log"),
+}
+"""His settings, but for the one that adds an offset to the first layer's weights anew in every step."""
+
+MAPS = PLANES | HIS
+ZOOM = "-zoom"
+PART = 8
+"""A zoom shows this part of a map's sides."""
 
 
 def make(name: str, size: int) -> None:
-    """Train one map and write results/NAME.parquet, with its time."""
-    command = [sys.executable, "-m", "initodds.commands.map", *MAPS[name], "--size", str(size)]
+    """Train one map and write results/NAME.parquet; says how long it took."""
     start = time.perf_counter()
-    subprocess.run([*command, "tracking.uri=sqlite:///runs.db"], cwd=FOLDER, check=True)
+    zoom = [f"--zoom={roughest(name.removesuffix(ZOOM))}"] if name.endswith(ZOOM) else []
+    arguments = [*MAPS[name.removesuffix(ZOOM)], *zoom, "--size", str(size)]
+    print("initodds-map", *arguments)
+    command = [sys.executable, "-m", "initodds.commands.map", *arguments, "tracking.uri=sqlite:///runs.db"]
+    subprocess.run(command, cwd=FOLDER, check=True)
     frame = load_map(f"sqlite:///{FOLDER}/runs.db")
     columns = frame[[*axes(frame), "outcome", "cost"]].assign(cost=frame["cost"].clip(upper=1e30).astype("float32"))
     (FOLDER / "results").mkdir(exist_ok=True)
@@ -71,9 +104,45 @@ def make(name: str, size: int) -> None:
     print(f"{name}: {time.perf_counter() - start:.0f} s")
 
 
+def roughest(name: str) -> str:
+    """The part of a map, as --zoom takes it, that has most of its border in it."""
+    frame = read(name)
+    x, y = axes(frame)
+    cells = border(inside(name, frame)).astype(int)
+    side = len(cells) // PART
+    sums = np.pad(cells.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    within = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    row, column = np.unravel_index(within.argmax(), within.shape)
+    parts = [np.unique(frame[key])[[at, at + side]] for key, at in ((x, column), (y, row))]
+    return ",".join(f"{low:.6g}:{high:.6g}" for low, high in parts)
+
+
+def inside(name: str, frame: pd.DataFrame) -> Array:
+    """(rows, columns) bool: of the planes, where networks converge; of his, where the cost is lower than it began."""
+    x, y = axes(frame)
+    name = name.removesuffix(ZOOM)
+    good = frame["outcome"] == "converged" if name in PLANES else frame["cost"] < first_cost(name)
+    return np.asarray(grid_of(frame, x, y, good) >= 0.5)
+
+
+def first_cost(name: str) -> float:
+    """The cost of a map's networks before the first step, all of them drawn alike."""
+    left_out = (f"{FIRST}=", f"{LAST}=", "--", "data.path=", "sgd.epochs=", "sgd.learning_rate=")
+    settings = [each for each in MAPS[name] if not each.startswith(left_out)]
+    path = next(each for each in MAPS[name] if each.startswith("data.path=")).replace("=", f"={FOLDER}/")
+    one = initodds.run(*settings, path, "sgd.epochs=1", "sgd.learning_rate=1e-9", "replicates=1", "diagnosis.of=none")
+    return float(one.history.cost[0, 0])
+
+
 def axes(frame: pd.DataFrame) -> list[str]:
     """The keys of a map's axes."""
     return list(frame)[:2]
+
+
+def names() -> list[str]:
+    """The maps that there are results of."""
+    every = [each for name in MAPS for each in (name, f"{name}{ZOOM}")]
+    return [name for name in every if (FOLDER / "results" / f"{name}.parquet").is_file()]
 
 
 def read(name: str) -> pd.DataFrame:
@@ -84,54 +153,72 @@ def read(name: str) -> pd.DataFrame:
 
 def summary() -> str:
     """summary.md: of each map the shares of the outcomes, and the box dimension of the border of each."""
-    rows = []
-    for name in MAPS:
-        if (FOLDER / "results" / f"{name}.parquet").is_file():
-            frame = read(name)
-            x, y = axes(frame)
-            row: dict[str, object] = {"map": name, "points": f"{frame[x].nunique()} x {frame[y].nunique()}"}
+    planes, his = [], []
+    for name in names():
+        frame = read(name)
+        x, y = axes(frame)
+        ends = [f"{frame[key].min():.4g} to {frame[key].max():.4g}" for key in (x, y)]
+        row: dict[str, object] = {"map": name, "points": f"{frame[x].nunique()} x {frame[y].nunique()}"}
+        row |= {"across": ends[0], "upwards": ends[1]}
+        if name.removesuffix(ZOOM) in PLANES:
             for outcome in OUTCOMES:
-                inside = grid_of(frame, x, y, frame["outcome"] == outcome) >= 0.5
-                share = f"{100 * inside.mean():.1f} %"
-                row[outcome] = share if inside.mean() < 0.002 else f"{share}, {box_dimension(border(inside))}"
-            rows.append(row)
+                where = grid_of(frame, x, y, frame["outcome"] == outcome) >= 0.5
+                share = f"{100 * where.mean():.1f} %"
+                row[outcome] = share if where.mean() < 0.002 else f"{share}, {box_dimension(border(where))}"
+            planes.append(row)
+        else:
+            good = inside(name, frame)
+            row |= {"first cost": f"{first_cost(name.removesuffix(ZOOM)):.3g}"}
+            row |= {"ends lower": f"{100 * good.mean():.1f} %", "its border": str(box_dimension(border(good)))}
+            his.append(row)
     return "\n".join(
         [
             "# Summary of results/\n",
-            "Printed by study.py. Of each map: the share of its points with each outcome, and the box-counting",
+            "Printed by study.py. Of each plane: the share of its points with each outcome, and the box-counting",
             "dimension of that outcome's border, with its standard error.\n",
-            tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True),
+            tabulate(planes, headers="keys", tablefmt="github", disable_numparse=True),
+            "\nOf the networks of 16 units: the share of points whose cost ends lower than it began, and the",
+            "box-counting dimension of its border. The axes are the rates of the first and of the last layer.\n",
+            tabulate(his, headers="keys", tablefmt="github", disable_numparse=True),
             "",
         ]
     )
 
 
 def draw() -> None:
-    """A picture of each map: what became of the networks, and their cost."""
-    for name in MAPS:
-        if (FOLDER / "results" / f"{name}.parquet").is_file():
-            frame = read(name)
-            figure, (left, right) = figures.panels(2, 11, 5.4)
-            figures.map(frame, *axes(frame), left)
-            figures.map(frame, *axes(frame), right, "cost")
-            figure.savefig(FOLDER / f"{name}.png", dpi=100)
+    """A picture of each map: what became of the networks, and their cost. Of his, converged is what he calls so, a cost
+    lower than at the beginning, and all else is diverged."""
+    for name in names():
+        frame = read(name)
+        if name.removesuffix(ZOOM) in HIS:
+            good = frame["cost"] < first_cost(name.removesuffix(ZOOM))
+            words = np.where(good, "converged", "diverged")
+            frame = frame.assign(outcome=pd.Categorical(words, categories=OUTCOMES, ordered=True))
+        figure, (left, right) = figures.panels(2, 11, 5.4)
+        figures.map(frame, *axes(frame), left)
+        figures.map(frame, *axes(frame), right, "cost")
+        figure.savefig(FOLDER / f"{name}.png", dpi=100)
 
 
 def write_tiny() -> None:
-    """tiny.csv: 16 examples of 16 normal numbers, and a normal number to learn of each."""
-    numbers = np.random.default_rng(0).standard_normal((16, 17))
-    frame = pd.DataFrame(numbers, columns=[*(f"x{k}" for k in range(16)), "y"])
-    frame.to_csv(FOLDER / "tiny.csv", index=False, float_format="%.6f")
+    """tiny-N.csv: N examples of 16 normal numbers, and a normal number to learn of each; tiny-2.csv is one of them
+    with its target a thousandth higher, and the same with it a thousandth lower."""
+    for examples in (PARAMETERS, UNITS, 1):
+        numbers = np.random.default_rng(0).standard_normal((examples, UNITS + 1))
+        if examples == 1:
+            numbers = np.repeat(numbers, 2, axis=0)
+            numbers[:, -1] += [-0.001, 0.001]
+        frame = pd.DataFrame(numbers, columns=[*(f"x{k}" for k in range(UNITS)), "y"])
+        frame.to_csv(FOLDER / f"tiny-{len(frame)}.csv", index=False, float_format="%.6f")
 
 
 def main() -> None:
     arguments = sys.argv[1:]
     if arguments != ["analyse"]:
         write_tiny()
-        names = [name for name in arguments if name in MAPS] or list(MAPS)
-        sizes = [int(text) for text in arguments if text.isdigit()] or [128]
-        for name in names:
-            make(name, sizes[0])
+        size = next((int(text) for text in arguments if text.isdigit()), 256)
+        for name in [text for text in arguments if not text.isdigit()]:
+            make(name, size)
     text = summary()
     (FOLDER / "summary.md").write_text(text)
     print(text)
