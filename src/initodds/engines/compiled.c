@@ -76,11 +76,11 @@ INLINE vector up_to(integer count, vector v) {
 
 INLINE real total(vector v) {
     brief part[BYTES / sizeof(brief)], sum = {0};
-    real all = 0;
+    real whole = 0;
     memcpy(part, &v, BYTES);
     UNROLLED(i, BYTES / sizeof(brief)) sum += part[i];
-    UNROLLED(i, sizeof(brief) / sizeof(real)) all += sum[i];
-    return all;
+    UNROLLED(i, sizeof(brief) / sizeof(real)) whole += sum[i];
+    return whole;
 }
 
 /* ---- Functions of a unit ---- */

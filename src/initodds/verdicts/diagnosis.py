@@ -13,7 +13,7 @@ import numpy as np
 from initodds.datasets import Split
 from initodds.datasets.tasks import Task
 from initodds.initializers import VarianceScaling
-from initodds.networks.curvature import Landscape, Spectrum, spectrum
+from initodds.networks.curvature import MOST_STEPS, STEPS_TO_SEE, Landscape, Spectrum, spectrum
 from initodds.networks.features import Features
 from initodds.networks.network import Layer, Network, Stack
 from initodds.verdicts.causes import Evidence, causes_of
@@ -24,6 +24,8 @@ Record = TypeVar("Record", "Symptoms", "Spectrum")
 
 CLEAR = 0.01
 """A negative eigenvalue is clear from this share of the largest eigenvalue's size on."""
+FAR_UNDER = 0.1
+"""A curvature that is seen to be under this share of what is negligible is negligible, see `STEPS_TO_SEE`."""
 DEGENERATE = 0.9
 """A point is degenerate if at least this share of its Hessian's eigenvalues is near zero."""
 
@@ -109,7 +111,7 @@ def diagnose(
         before = None if initial is None else [initial[member] for member in group]
         symptoms.append(symptoms_of(landscape, task, train, np.dtype(dtype), after, before, step))
         if curved[group[0]]:
-            spectra.append(_curvature(landscape, step, on_step))
+            spectra.append(_curvature(landscape, step, fresh, on_step))
     seen = _in_order(Symptoms, symptoms, groups, len(trained), widths(network, task))
     ends = _in_order(Spectrum, spectra, [group for group in groups if curved[group[0]]], len(trained), {})
     cause = causes_of(Evidence(network, seen, finite, np.asarray(converged, bool), fresh, dead_recall))
@@ -127,14 +129,32 @@ def diagnose(
     )
 
 
-def _curvature(landscape: Landscape, step: Step | None, on_step: Callable[[str], None]) -> Spectrum:
+def _curvature(
+    landscape: Landscape, step: Step | None, reference: Reference, on_step: Callable[[str], None]
+) -> Spectrum:
+    """The spectra of the networks of a landscape. Where the gradient is negligible, a few steps tell those of a
+    plateau, whose curvature is by far negligible too; only the others need the ends of their spectra."""
+    may_be_flat = np.linalg.norm(landscape.gradient, axis=1) <= NEGLIGIBLE * reference.gradient
+    if not may_be_flat.any():
+        return _spectrum(landscape, step, on_step)
+    seen = _spectrum(landscape, step, on_step, STEPS_TO_SEE)
+    others = np.flatnonzero(seen.largest > FAR_UNDER * NEGLIGIBLE * reference.curvature)
+    if not len(others):
+        return seen
+    resolved = _spectrum(landscape.of(others), step, on_step)
+    return _in_order(Spectrum, [seen, resolved], [np.arange(len(may_be_flat)), others], len(may_be_flat), {})
+
+
+def _spectrum(
+    landscape: Landscape, step: Step | None, on_step: Callable[[str], None], most: int = MOST_STEPS
+) -> Spectrum:
     """The spectrum of the Hessian of what is minimized: the cost, and the weight decay where there is any."""
     decay = decay_rate(step)
-    start = np.random.default_rng(0).standard_normal(landscape.gradient.shape)
     return spectrum(
         lambda vectors: landscape.hessian_product(vectors) + decay * vectors,
-        start,
+        np.random.default_rng(0).standard_normal(landscape.gradient.shape),
         lambda number: on_step(f"curvature, step {number}"),
+        most,
     )
 
 

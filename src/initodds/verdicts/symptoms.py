@@ -360,7 +360,7 @@ def _after_a_step(landscape: Landscape, step: Step | None) -> Array:
     slots = [np.zeros_like(place) for _ in range(step.optimizer.slots)]
     with np.errstate(over="ignore", invalid="ignore"):
         step.optimizer.update(place, gradient, slots, _rates(step.optimizer, stack), 1)
-        moved = Landscape(_moved_to(stack, place), landscape.features, _targets_of(landscape))
+        moved = Landscape(_moved_to(stack, place), landscape.features, landscape.targets)
         return np.nan_to_num(moved.cost / np.maximum(landscape.cost, 1e-300), nan=np.inf, posinf=np.inf)
 
 
@@ -379,8 +379,3 @@ def _moved_to(stack: Stack, place: Array) -> Stack:
     moved = copy.copy(stack)
     moved.weights, moved.biases = unpack(stack.network, place)
     return moved
-
-
-def _targets_of(landscape: Landscape) -> Array:
-    """The targets (examples, outputs) of a landscape's examples."""
-    return np.concatenate([seen.targets for seen in landscape.passes])
