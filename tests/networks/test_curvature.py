@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from initodds.networks.activations import ACTIVATIONS
-from initodds.networks.curvature import NEAR_ZERO, Landscape, pack, spectrum, unpack
+from initodds.networks.curvature import NEAR_ZERO, SEEN, STEPS_TO_SEE, Landscape, pack, spectrum, unpack
 from initodds.networks.features import Features
 from initodds.networks.network import Network, Stack
 from initodds.networks.outputs import OUTPUTS
@@ -156,6 +156,15 @@ def test_the_share_near_zero_is_estimated(rng: np.random.Generator):
     assert (np.abs(found.near_zero - shares) <= 4 * deviation + 1e-9).all()
     np.testing.assert_allclose(found.least, [-0.5] * 4, atol=1e-9)
     np.testing.assert_allclose(found.greatest, [1.0, 1.0, 1.0, 1.0], atol=1e-9)
+
+
+def test_a_few_steps_see_the_size_of_the_largest_eigenvalue(rng: np.random.Generator):
+    # One large eigenvalue among thousands that draw the iteration elsewhere: to 0, over a spread, to the other end.
+    others = [np.zeros(1999), rng.uniform(-0.05, 0.05, 1999), rng.uniform(-1, 0, 1999), np.linspace(-0.09, 0.09, 1999)]
+    for sign in (1, -1):
+        values = np.repeat([np.append(sign * part, sign) for part in others], 50, axis=0)
+        found = spectrum(lambda v, values=values: values * v, rng.standard_normal(values.shape), most=STEPS_TO_SEE)
+        assert (found.largest >= SEEN).all()
 
 
 def test_near_zero_is_relative_and_a_matrix_of_zeros_is_no_trouble(rng: np.random.Generator):

@@ -179,6 +179,18 @@ def test_a_planted_saddle_is_a_saddle():
     assert found.spectrum.least[0] < 0 < found.spectrum.greatest[0]
 
 
+def test_a_saddle_among_plateaus_is_a_saddle():
+    plateau = with_biases(with_biases(fresh(), 0, np.full(8, 60.0)), 1, np.full(10, -60.0))
+    saddle = [(np.zeros((64, 8)), np.zeros(8)), (np.zeros((8, 10)), constant_answer(DIGITS.train.y))]
+    networks = [plateau, saddle, plateau]
+    options = {"replicates": range(3), "converged": np.zeros(3, bool), "curved": np.ones(3, bool)}
+    found = diagnosis.diagnose(NETWORK, TASK, networks, networks, DIGITS.train, dtype=np.dtype("f4"), **options)
+    assert found.point.tolist() == ["flat", "saddle", "flat"]
+    alone = diagnose(saddle)
+    np.testing.assert_allclose(found.spectrum.least[1], alone.spectrum.least[0], rtol=1e-2)
+    assert found.spectrum.error[1] <= 0.001 * found.spectrum.largest[1]
+
+
 def test_a_fresh_network_is_not_at_rest_and_is_what_is_compared_with():
     found = diagnose(fresh())
     assert found.point[0] == "not_stationary"

@@ -13,7 +13,7 @@ import numpy as np
 from initodds.datasets import Split
 from initodds.datasets.tasks import Task
 from initodds.initializers import VarianceScaling
-from initodds.networks.curvature import MOST_STEPS, STEPS_TO_SEE, Landscape, Spectrum, spectrum
+from initodds.networks.curvature import MOST_STEPS, SEEN, STEPS_TO_SEE, Landscape, Spectrum, spectrum
 from initodds.networks.features import Features
 from initodds.networks.network import Layer, Network, Stack
 from initodds.verdicts.causes import Evidence, causes_of
@@ -24,8 +24,6 @@ Record = TypeVar("Record", "Symptoms", "Spectrum")
 
 CLEAR = 0.01
 """A negative eigenvalue is clear from this share of the largest eigenvalue's size on."""
-FAR_UNDER = 0.1
-"""A curvature that is seen to be under this share of what is negligible is negligible, see `STEPS_TO_SEE`."""
 DEGENERATE = 0.9
 """A point is degenerate if at least this share of its Hessian's eigenvalues is near zero."""
 
@@ -132,13 +130,13 @@ def diagnose(
 def _curvature(
     landscape: Landscape, step: Step | None, reference: Reference, on_step: Callable[[str], None]
 ) -> Spectrum:
-    """The spectra of the networks of a landscape. Where the gradient is negligible, a few steps tell those of a
-    plateau, whose curvature is by far negligible too; only the others need the ends of their spectra."""
+    """The spectra of the networks of a landscape. Where the gradient is negligible, `STEPS_TO_SEE` tell those of a
+    plateau, whose curvature is negligible too; only the others need the ends of their spectra."""
     may_be_flat = np.linalg.norm(landscape.gradient, axis=1) <= NEGLIGIBLE * reference.gradient
     if not may_be_flat.any():
         return _spectrum(landscape, step, on_step)
     seen = _spectrum(landscape, step, on_step, STEPS_TO_SEE)
-    others = np.flatnonzero(seen.largest > FAR_UNDER * NEGLIGIBLE * reference.curvature)
+    others = np.flatnonzero(seen.largest > SEEN * NEGLIGIBLE * reference.curvature)
     if not len(others):
         return seen
     resolved = _spectrum(landscape.of(others), step, on_step)
