@@ -201,10 +201,15 @@ class Run:
     def log_data(self, name: str, sha256: str) -> None:
         """Say which data the run is of, as the UI's column Dataset and its filter have it."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
+        from mlflow.exceptions import MlflowException
 
         source = json.dumps({"data": name, "sha256": sha256})
         dataset = Dataset(name=name[:500], digest=sha256[:8], source_type="code", source=source)
-        self.client.log_inputs(self.id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+        inputs = [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])]
+        try:
+            self.client.log_inputs(self.id, inputs)
+        except MlflowException:  # another process has written the same data in this moment: now they are there
+            self.client.log_inputs(self.id, inputs)
 
     @contextmanager
     def pulse(self) -> Iterator[None]:
