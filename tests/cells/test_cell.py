@@ -210,6 +210,7 @@ def test_targets_that_no_output_can_have_are_warned_of(tmp_path: Path, caplog: p
         f"data.path={path}",
         "data.target=price",
         "data.task=regression",
+        "network.output=logistic",
         "data.scale_targets=raw",
         "sgd.batch_size=4",
         "sgd.epochs=1",

@@ -25,20 +25,45 @@ def test_every_experiment_is_accepted(path: Path):
     settings_of(f"experiment={path.relative_to(options.directory() / 'experiment').with_suffix('')}")
 
 
-def test_every_option_of_every_group_is_accepted():
+def test_every_option_of_every_group_is_accepted(tmp_path: Path):
+    table = tmp_path / "flowers.csv"
+    table.write_text("length,kind\n" + "1.5,rose\n0.9,flax\n" * 5)
+    own = {  # of the options that have no value of their own for a key
+        "from_function": ["init.function=tests.conftest:random_layers"],
+        "table": [f"data.path={table}", "data.target=kind"],
+    }
     for group in ("data", "network", "init", "engine", "outcome", "tracking"):
         names = sorted(path.stem for path in (options.directory() / group).glob("*.yaml"))
         assert names
         for option in names:
-            # The one option without a value of its own for its key.
-            function = ["init.function=tests.conftest:random_layers"] if option == "from_function" else []
-            settings_of(f"{group}={option}", *function)
+            settings_of(f"{group}={option}", *own.get(option, []))
 
 
 @pytest.mark.parametrize(("option", "rate"), [("sgd", 3.0), ("adam", 0.001), ("adamw", 0.001), ("rmsprop", 0.001)])
 def test_the_rate_is_the_optimizers_usual_one_unless_it_is_set(option: str, rate: float):
     assert settings_of(f"optimizer={option}").sgd.learning_rate == rate
     assert settings_of(f"optimizer={option}", "sgd.learning_rate=0.5").sgd.learning_rate == 0.5
+
+
+@pytest.mark.parametrize(
+    ("task", "set_by_hand", "output", "rate"),
+    [
+        ("classification", [], "logistic", 3.0),
+        ("regression", [], "linear", 0.1),
+        ("regression", ["network.output=tanh"], "tanh", 3.0),
+        ("regression", ["sgd.learning_rate=3.0"], "linear", 3.0),
+        ("regression", ["optimizer=adam"], "linear", 0.001),
+        (None, [], "linear", 0.1),
+    ],
+)
+def test_a_tables_outputs_and_rate_suit_its_task(
+    tmp_path: Path, task: str | None, set_by_hand: list[str], output: str, rate: float
+):
+    path = tmp_path / "houses.csv"
+    path.write_text("area,price\n" + "".join(f"{row},{row * 1.5 if task is None else row % 2}\n" for row in range(30)))
+    told = [] if task is None else [f"data.task={task}"]
+    settings = settings_of("data=table", f"data.path={path}", "data.target=price", *told, *set_by_hand)
+    assert (settings.network.output, settings.sgd.learning_rate) == (output, rate)
 
 
 @pytest.mark.parametrize(

@@ -90,12 +90,13 @@ def test_the_keys_reach_the_data():
     data = objects.dataset(settings_of("data=digits", "data.scale=raw", "data.invert=true"))
     assert (data.train.x.min(), data.train.x.max()) == (0, 16)
     assert objects.dataset(settings_of("data=digits", "data.autoencode=true")).task == "regression"
-    table = settings_of("data=table", "data.path=flowers.csv")
+    table = settings_of("data=table", "data.path=flowers.csv", "network.output=linear")
     assert (table.data.scale, table.data.scale_targets) == ("standardize", "standardize")
 
 
 def test_a_data_config_of_an_older_version_is_accepted():
-    settings = settings_of("data=digits", "~data.scale", "~data.scale_targets", "~data.autoencode")
+    settings = settings_of("data=digits", "~data.scale", "~data.scale_targets", "~data.autoencode", "~data.output")
+    assert settings.network.output == "logistic"
     assert objects.dataset(settings).sha256 == datasets.digits().sha256
 
 

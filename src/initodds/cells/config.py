@@ -1,7 +1,10 @@
 """From overrides, or a composed config, to `Settings`, with every check of a user's value that needs no data."""
 
+import logging
+import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +17,10 @@ from pydantic import ValidationError
 
 from initodds.cells import advice, drawing, objects, options
 from initodds.cells.settings import Settings
+from initodds.networks.network import Network
 from initodds.vocabulary import InputError
+
+logger = logging.getLogger(__name__)
 
 TRIAL = np.linspace(0, 1, 15).reshape(5, 3)
 """A few examples of three features, to try an initializer on when the config is read."""
@@ -22,6 +28,9 @@ TRIAL = np.linspace(0, 1, 15).reshape(5, 3)
 
 OF_SWEEPS = ("hydra", "edge", "precision", "replicates_most")
 """What is no setting of a cell, but of how many are run."""
+
+SUITED = {"classification": "logistic", "regression": "linear"}
+"""The outputs of each task where neither `network.output` nor the data say which."""
 
 
 def settings_of(overrides: Sequence[str]) -> Settings:
@@ -49,18 +58,23 @@ def composed_of(overrides: Sequence[str]) -> DictConfig:
 
 
 def read(config: DictConfig) -> Settings:
-    """The settings in a composed config. Raises InputError for the first value that is not accepted."""
+    """The settings in a composed config. Raises InputError for the first value that is not accepted.
+
+    Where the outputs are to suit the task, the data are loaded to tell it, and it raises what that raises.
+    """
     ours = OmegaConf.masked_copy(config, [str(key) for key in config if key not in OF_SWEEPS])
     try:
         plain: Any = OmegaConf.to_container(ours, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise InputError(advice.of_value(error)) from error
     try:
-        settings = Settings.model_validate(plain)
+        settings = Settings.model_validate(_with_suited_output(plain))
     except ValidationError as error:
         raise InputError(advice.of_checking(error, plain)) from None
-    _require_in_range(settings)
     trial = objects.network(settings, features=3, outputs=settings.network.outputs or 2)
+    if OmegaConf.is_interpolation(ours.sgd, "learning_rate"):
+        settings = _at_usual_rate(settings, trial)
+    _require_in_range(settings)
     narrow = replace(trial, sizes=(3, *[2] * (len(settings.network.hidden) + 1)))
     initializer = objects.initializer(settings)
     if not initializer.own_shape:
@@ -71,6 +85,33 @@ def read(config: DictConfig) -> Settings:
         if key not in settings.data.load:
             raise InputError(f"data.{key}={value}: no key of this data set, which has {', '.join(settings.data.load)}")
     return settings
+
+
+def _with_suited_output(plain: dict[str, Any]) -> dict[str, Any]:
+    """The config as plain data, with the outputs that suit the task where `network.output` is null. Raises
+    ValidationError where it is no config, and InputError where the data that tell the task cannot be had."""
+    network = plain.get("network")
+    if not isinstance(network, dict) or network.get("output", SUITED) is not None:
+        return plain
+    any_output = {**plain, "network": {**network, "output": SUITED["regression"]}}
+    task = objects.dataset(Settings.model_validate(any_output)).task
+    _say(f"network.output={SUITED[task]}: suits a {task}, and none is set")
+    return {**plain, "network": {**network, "output": SUITED[task]}}
+
+
+def _at_usual_rate(settings: Settings, network: Network) -> Settings:
+    """The settings with the optimizer's usual rate for outputs like the network's, where it has one for such."""
+    rate = settings.optimizer.get("usual_rate_unbounded")
+    if rate is None or all(math.isfinite(end) for end in network.head.bounded):
+        return settings
+    _say(f"sgd.learning_rate={rate}: usual where outputs have no bounds, and none is set")
+    return settings.model_copy(update={"sgd": settings.sgd.model_copy(update={"learning_rate": rate})})
+
+
+@cache
+def _say(line: str) -> None:
+    """Tell the user what was chosen for him; of a sweep's many cells once."""
+    logger.warning(line)
 
 
 def _require_in_range(settings: Settings) -> None:

@@ -69,7 +69,7 @@ def optimizer(settings: Settings) -> Optimizer:
 
     A user's own that stands in the place of the option sgd is not given what it does not take, as a momentum of 0.
     """
-    arguments = {key: value for key, value in settings.optimizer.items() if key != "usual_rate"}  # see conf/optimizer
+    arguments = {key: value for key, value in settings.optimizer.items() if not key.startswith("usual_rate")}
     named = _named("optimizer", arguments)
     if isclass(named) and issubclass(named, Optimizer):
         idle = {key for key, value in SGD_IDLE.items() if arguments.get(key) == value} - signature(

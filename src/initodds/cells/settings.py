@@ -32,6 +32,7 @@ class DataSettings(Section):
     scale: Literal["unit", "raw", "standardize", "minmax"] = "unit"
     scale_targets: Literal["raw", "standardize"] = "raw"
     autoencode: bool = False
+    output: str | Target_ | None = "logistic"
     outputs: Count | None = None
     every_example: bool = False
     target_accuracy: Target

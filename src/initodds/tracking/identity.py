@@ -51,9 +51,11 @@ NO_PART = frozenset(
         # What acts through another setting alone.
         "network.negative_slope",
         "data.target_accuracy",
+        "data.output",
         "data.outputs",
         "data.every_example",
         "optimizer.usual_rate",
+        "optimizer.usual_rate_unbounded",
     }
 )
 """Settings that change no network and no outcome, by their keys."""

@@ -143,8 +143,8 @@ def parameters(settings: "Settings", choices: Mapping[str, str]) -> dict[str, st
     left_out: Any = {
         "tracking": True,
         "diagnosis": True,
-        "data": {"load", "root", "path"},
-        "optimizer": {"usual_rate"},
+        "data": {"load", "root", "path", "output"},
+        "optimizer": {"usual_rate", "usual_rate_unbounded"},
     }
     plain = settings.model_dump(exclude=left_out)
     parts = {**plain, "data": settings.data.load}
