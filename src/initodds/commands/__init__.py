@@ -1,4 +1,5 @@
-"""What a user types: `initodds`, `initodds-report`, `initodds-ui`, `initodds-explain`, `initodds-map`.
+"""What a user types: `initodds`, `initodds-report`, `initodds-ui`, `initodds-explain`, `initodds-advise`,
+`initodds-map`.
 
-Each module has a `main`, and turns an `InputError` into one line and exit status 1.
+Each such module has a `main`, and turns an `InputError` into one line and exit status 1.
 """

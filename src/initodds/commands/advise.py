@@ -10,6 +10,7 @@ from tabulate import tabulate
 from initodds.cells import config
 from initodds.cells.settings import Settings
 from initodds.commands.explain import find_run, with_data_root
+from initodds.commands.pipe import ends_with_its_reader
 from initodds.sweeps import advising, jobs
 from initodds.sweeps.advising import Advised
 from initodds.sweeps.progress import Monitor
@@ -21,6 +22,7 @@ from initodds.vocabulary import InputError, one_line
 MINUTES = 5.0
 
 
+@ends_with_its_reader()
 def main() -> None:
     """The command `initodds-advise`: what to change so that the networks of a cell converge, with measured odds."""
     parser = argparse.ArgumentParser(

@@ -13,6 +13,7 @@ from tabulate import tabulate
 
 from initodds.cells import cell, config
 from initodds.cells.settings import Settings
+from initodds.commands.pipe import ends_with_its_reader
 from initodds.networks.network import Stack
 from initodds.networks.weights_files import read_layers
 from initodds.tracking import loading, reading, records, stored_settings
@@ -28,6 +29,7 @@ STARTS = 32
 """Networks of a cell that are looked at before their training."""
 
 
+@ends_with_its_reader()
 def main() -> None:
     """The command `initodds-explain`: why a network is stuck, from its stored weights; or what an init does before any
     training."""

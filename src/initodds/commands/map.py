@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from initodds.commands.pipe import ends_with_its_reader
 from initodds.vocabulary import InputError, one_line
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class _Parser(argparse.ArgumentParser):
         sys.exit(f"{self.prog}: {message}; --help says more")
 
 
+@ends_with_its_reader()
 def main() -> None:
     """The command `initodds-map`: train one network for each point of a plane of two settings, and draw the map."""
     options = _options(sys.argv[1:])

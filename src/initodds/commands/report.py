@@ -5,10 +5,12 @@ import sys
 import warnings
 from pathlib import Path
 
+from initodds.commands.pipe import ends_with_its_reader
 from initodds.tracking import loading
 from initodds.vocabulary import InputError, one_line
 
 
+@ends_with_its_reader()
 def main() -> None:
     """The command `initodds-report`: a sweep as one page, report.html, its tables and figures as files beside it."""
     parser = argparse.ArgumentParser(prog="initodds-report", description=main.__doc__)

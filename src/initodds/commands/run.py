@@ -13,6 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from initodds.cells import advice, options
+from initodds.commands.pipe import ends_with_its_reader
 from initodds.vocabulary import InputError, one_line
 
 
@@ -24,7 +25,7 @@ def app(composed: DictConfig) -> float | None:
     """
     from initodds.sweeps import jobs  # late: `initodds --help` needs none of it
 
-    with chdir(HydraConfig.get().runtime.cwd):
+    with chdir(HydraConfig.get().runtime.cwd), ends_with_its_reader():
         if jobs.current():
             jobs.run_job(composed)
         elif HydraConfig.get().mode is RunMode.MULTIRUN:
@@ -34,6 +35,7 @@ def app(composed: DictConfig) -> float | None:
     return None
 
 
+@ends_with_its_reader()
 def main() -> None:
     """Run the command. What is wrong with a user's input is told in one line, with exit status 1."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises its errors instead of printing them
@@ -48,6 +50,8 @@ def main() -> None:
         sys.exit(f"initodds: {advice.of_composing(error)}")
     except InputError as error:
         sys.exit(f"initodds: {one_line(error)}")
+    except BrokenPipeError:
+        raise
     except OSError as error:  # most often of the folder that Hydra makes for each run
         sys.exit(f"initodds: {one_line(error)}; hydra.run.dir=FOLDER names a folder that can be written")
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 from urllib.parse import quote
 
+from initodds.commands.pipe import ends_with_its_reader
 from initodds.sweeps.report import NAME
 from initodds.tracking import loading, reading
 from initodds.tracking.store import Store, search, store_errors
@@ -20,6 +21,7 @@ MOST_LISTED = 100
 """As many runs as a filter names one by one."""
 
 
+@ends_with_its_reader()
 def main() -> None:
     """The command `initodds-ui`: serve MLflow's UI on what is tracked, and print links: the last sweep's cells with the
     columns that matter, its page, its report."""
