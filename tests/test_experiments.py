@@ -122,7 +122,22 @@ def test_deep_narrow_networks_are_born_dead_as_often_as_a_simulation_of_their_ow
         low, high = initodds.interval(count, drawn)
         assert low < expected < high
         assert study.lower_bound(width, depth) <= expected <= study.upper_bound(width, depth)
-    assert study.lower_bound(2, 2) == 0.5 * 0.25 + 0.5 * 0.0625
+
+
+def test_the_bounds_on_being_born_dead_are_exact_where_they_can_be_counted():
+    # A single example is lost in each layer with probability 2^-width; two layers lose both sides of a line if the
+    # second loses what the first has left of it.
+    study, rng, n = load("08-dying-relu"), np.random.default_rng(0), 4000
+    for width, depth in ((2, 5), (3, 10), (5, 3)):
+        lives = np.abs(rng.standard_normal((n, 1, width)))  # of the example itself, some coordinate is positive
+        for _ in range(depth):
+            lives = np.maximum(lives @ rng.standard_normal((n, width, width)), 0)
+        low, high = initodds.interval(int((lives.sum(axis=(1, 2)) == 0).sum()), n)
+        assert low < study.upper_bound(width, depth) < high
+    for width in (2, 3, 5, 30):
+        p = 0.5**width
+        assert study.lower_bound(width, 1) == 0
+        assert study.lower_bound(width, 2) == pytest.approx(2 * p * p + (1 - 2 * p) * p**2)
 
 
 def test_every_rate_among_the_findings_stands_in_the_summary_of_its_study():

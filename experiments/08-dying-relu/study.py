@@ -137,8 +137,9 @@ def born_dead(born: pd.DataFrame, data: str, init: str, width: int, depth: int) 
 
 def upper_bound(width: int, depth: int | Array) -> float | Array:
     """The largest probability to be born dead of `depth` hidden layers of `width` units, whose weights have a symmetric
-    law and whose biases are 0 or have one too: 1 - (1 - 2^-width)^depth, Lu, Shin, Su and Karniadakis (2019). It is
-    what a single example has.
+    law and whose biases are 0 or have one too: 1 - (1 - 2^-width)^depth, Lu, Shin, Su and Karniadakis (2019), whose L
+    counts the outputs' layer too. It is what a single example has: each layer that it reaches kills it if all its
+    units are at or under 0, with probability 2^-width.
 
     >>> upper_bound(2, 2)
     0.4375
@@ -147,23 +148,19 @@ def upper_bound(width: int, depth: int | Array) -> float | Array:
 
 
 def lower_bound(width: int, depth: int) -> float:
-    """The least probability on inputs of both signs on a line, biases 0; ours, by the argument of the same paper.
+    """The least probability to be born dead on inputs of both signs on a line, with biases of 0: Lu, Shin, Su and
+    Karniadakis (2019), whose L is depth + 1.
 
-    Such a network sees two things, x > 0 and x < 0. After the first layer one of them is lost (all weights of one sign)
-    with probability 2 * 2^-width, else both live, on units of their own. A layer loses one that is alone with
-    probability 2^-width, and both of two at once with a probability r from 4^-width (apart) to 2^-width (alike); the
-    least over r is taken in each layer.
+    Such a network sees two things, x > 0 and x < 0, and has to lose both. A layer of N units loses one that is alone
+    with probability p = 2^-N; that both go on is told by the second eigenvalue, 1 - 2 p - (N - 1) p^2.
 
-    >>> lower_bound(2, 2)  # exact: 1/2 * 1/4 + 1/2 * 1/16
+    >>> round(lower_bound(2, 2), 9)  # exact: 1/2 * 1/4 + 1/2 * 1/16
     0.15625
     """
-    p, apart = 0.5**width, 0.25**width
-    one = two = 0.0  # probability that all is lost in the layers that are left, from one that lives, and from two
-    for layer in range(depth - 1):
-        share = (apart,) if layer == depth - 2 else (apart, p)  # after the first layer they are on units of their own
-        two = min(r + 2 * (p - r) * one + (1 - 2 * p + r) * two for r in share)
-        one = p + (1 - p) * one
-    return 2 * p * one + (1 - 2 * p) * two
+    p = 0.5**width
+    # Both as what they lack of 1, which is tiny where layers are wide.
+    one, two = (-np.expm1((depth - 1) * np.log1p(-loss)) for loss in (p, 2 * p + (width - 1) * p**2))
+    return float(one - (1 - 2 * p) * (1 - p) / (1 + (width - 1) * p) * (two - one))
 
 
 def table(rows: list[dict[str, object]]) -> str:
@@ -177,7 +174,7 @@ def born_table(born: pd.DataFrame, data: str) -> str:
         bounds: dict[str, object] = {"width": width, "init": "upper bound (Lu et al. 2019)"}
         rows.append(bounds | {f"{depth}": f"{100 * upper_bound(width, depth):.3g} %" for depth in SHOWN})
         if data == "abs":
-            bounds = {"width": width, "init": "lower bound, biases 0"}
+            bounds = {"width": width, "init": "lower bound, biases 0 (Lu et al. 2019)"}
             rows.append(bounds | {f"{depth}": f"{100 * lower_bound(width, depth):.3g} %" for depth in SHOWN})
         for init in INITS:
             row: dict[str, object] = {"width": width, "init": init}
@@ -303,7 +300,7 @@ def draw_curves(born: pd.DataFrame, data: str, width: int, ax: Axes) -> None:
     ax.plot(depths, upper_bound(width, depths), "k--", linewidth=1, label="upper bound, Lu et al. 2019")
     if data == "abs":
         lower = [lower_bound(width, depth) for depth in depths]
-        ax.plot(depths, lower, "k:", linewidth=1.2, label="lower bound, biases 0")
+        ax.plot(depths, lower, "k:", linewidth=1.2, label="lower bound, biases 0, Lu et al. 2019")
     ax.set(xlim=(1, DEEPEST), ylim=(-0.02, 1.02), xlabel="hidden layers" if data == "wine" else "")
     ax.set_title(f"{'abs(x)' if data == 'abs' else data}, {width} units a layer")
     ax.spines[["top", "right"]].set_visible(False)
