@@ -33,7 +33,7 @@ def learned() -> list[Layer]:
 
 def diagnose(layers: list[Layer], train: Split = DIGITS.train, network: Network = NETWORK, **options) -> Diagnosis:
     settings = {"replicates": [0], "converged": np.array([False]), "curved": np.array([True]), "dtype": np.dtype("f4")}
-    return diagnosis.diagnose(network, TASK, [layers], [layers], train, **(settings | options))
+    return diagnosis.diagnose(network, TASK, [layers], lambda member: layers, train, **(settings | options))
 
 
 def with_biases(layers: list[Layer], layer: int, biases: np.ndarray) -> list[Layer]:
@@ -184,7 +184,9 @@ def test_a_saddle_among_plateaus_is_a_saddle():
     saddle = [(np.zeros((64, 8)), np.zeros(8)), (np.zeros((8, 10)), constant_answer(DIGITS.train.y))]
     networks = [plateau, saddle, plateau]
     options = {"replicates": range(3), "converged": np.zeros(3, bool), "curved": np.ones(3, bool)}
-    found = diagnosis.diagnose(NETWORK, TASK, networks, networks, DIGITS.train, dtype=np.dtype("f4"), **options)
+    found = diagnosis.diagnose(
+        NETWORK, TASK, networks, networks.__getitem__, DIGITS.train, dtype=np.dtype("f4"), **options
+    )
     assert found.point.tolist() == ["flat", "saddle", "flat"]
     alone = diagnose(saddle)
     np.testing.assert_allclose(found.spectrum.least[1], alone.spectrum.least[0], rtol=1e-2)
@@ -217,7 +219,7 @@ def test_growth_is_told_against_the_initial_weights():
         NETWORK,
         TASK,
         [doubled, doubled],
-        [layers, [(0 * weights, biases) for weights, biases in layers]],
+        [layers, [(0 * weights, biases) for weights, biases in layers]].__getitem__,
         DIGITS.train,
         replicates=[3, 5],
         converged=np.zeros(2, bool),
@@ -236,7 +238,7 @@ def test_a_network_is_diagnosed_alike_alone_and_among_others(learned: list[Layer
     options = {"dtype": np.dtype("f4"), "converged": np.zeros(5, bool), "replicates": range(5)}
     curved = np.array([True, True, False, True, True])
     monkeypatch.setattr(diagnosis, "MEMORY", 2.5 * 8 * 4 * 18 * len(DIGITS.train))  # two at a time
-    together = diagnosis.diagnose(NETWORK, TASK, networks, networks, DIGITS.train, curved=curved, **options)
+    together = diagnosis.diagnose(NETWORK, TASK, networks, networks.__getitem__, DIGITS.train, curved=curved, **options)
     for at, network in enumerate(networks):
         alone = diagnose(network, curved=curved[[at]])
         assert (alone.cause[0], alone.point[0]) == (together.cause[at], together.point[at])

@@ -157,9 +157,9 @@ def run(
     for line in subject.warnings():
         logger.warning(line)
     start = time.perf_counter()
-    initial = [subject.drawing.replicate(settings.seed, int(replicate)) for replicate in replicates]
     orders = orders_of(settings, replicates)
-    history = train(settings, subject, initial, orders, on_epoch=observer.epoch)
+    drawn = (subject.drawing.replicate(settings.seed, int(replicate)) for replicate in replicates)
+    history = train(settings, subject, list(drawn), orders, on_epoch=observer.epoch)
     seconds = time.perf_counter() - start
     test, rule = subject.data.test, rule_of(settings)
     # What is judged on all that there is to learn, as XOR, is no sample of anything.
@@ -291,7 +291,7 @@ def diagnose(
         subject.network,
         subject.task,
         layers,
-        [subject.drawing.replicate(settings.seed, int(replicate)) for replicate in replicates],
+        lambda member: subject.drawing.replicate(settings.seed, int(replicates[member])),
         subject.data.train,
         replicates=replicates,
         converged=outcome == "converged",

@@ -73,7 +73,7 @@ def diagnose(
     network: Network,
     task: Task,
     trained: Sequence[Sequence[Layer]],
-    initial: Sequence[Sequence[Layer]] | None,
+    initial: Callable[[int], Sequence[Layer]] | None,
     train: Split,
     *,
     replicates: Sequence[int] | Array,
@@ -84,11 +84,12 @@ def diagnose(
     step: Step | None = None,
     on_step: Callable[[str], None] = lambda stage: None,
 ) -> Diagnosis:
-    """Diagnose M networks from their `trained` and `initial` layers and the examples they were trained on. `initial` is
-    None where it is not known.
+    """Diagnose M networks from their `trained` layers and the examples they were trained on.
 
+    initial: gives the layers that the network at a place, from 0 to M - 1, started from, which are thus not all held at
+        once; None where they are not known.
     replicates: the M networks' numbers, for the result.  converged: (M,) bool, which of them are as they should be.
-    curved: (M,) bool, whose point is to be told: that takes 20 to 80 Hessian-vector products over all examples.
+    curved: (M,) bool, whose point is to be told: that takes 10 to 90 Hessian-vector products over all examples.
     dtype: of the training.
     dead_recall: a part of the task whose score is under this is dead.
     step: how a step of the training was taken, None where that is not known.
@@ -99,19 +100,21 @@ def diagnose(
     finite = np.array([all(np.isfinite(array).all() for layer in layers for array in layer) for layers in trained])
     fresh = reference_of(network, features, targets, bool((finite & curved).any()))
     groups = groups_of(finite, curved, network, len(train))
-    symptoms: list[Symptoms] = []
-    spectra: list[Spectrum] = []
-    for group in groups:
+
+    def looked_at(group: Array) -> tuple[Symptoms, Spectrum | None]:
+        """What is seen of a group. A function of its own, so that a group's landscape is gone before the next one's."""
         on_step(f"looking at replicate {replicates[group[0]]}")
-        stack = Stack(network, [trained[member] for member in group], np.dtype(np.float64))
-        landscape = Landscape(stack.restricted(features.present), features, targets)
         after = [trained[member] for member in group]
-        before = None if initial is None else [initial[member] for member in group]
-        symptoms.append(symptoms_of(landscape, task, train, np.dtype(dtype), after, before, step))
-        if curved[group[0]]:
-            spectra.append(_curvature(landscape, step, fresh, on_step))
-    seen = _in_order(Symptoms, symptoms, groups, len(trained), widths(network, task))
-    ends = _in_order(Spectrum, spectra, [group for group in groups if curved[group[0]]], len(trained), {})
+        before = None if initial is None else [initial(member) for member in group]
+        stack = Stack(network, after, np.dtype(np.float64)).restricted(features.present)
+        landscape = Landscape(stack, features, targets)
+        seen = symptoms_of(landscape, task, train, np.dtype(dtype), after, before, step)
+        return seen, _curvature(landscape, step, fresh, on_step) if curved[group[0]] else None
+
+    looks = [looked_at(group) for group in groups]
+    seen = _in_order(Symptoms, [symptoms for symptoms, _ in looks], groups, len(trained), widths(network, task))
+    spectra = [(spectrum, group) for (_, spectrum), group in zip(looks, groups, strict=True) if spectrum]
+    ends = _in_order(Spectrum, [part for part, _ in spectra], [group for _, group in spectra], len(trained), {})
     cause = causes_of(Evidence(network, seen, finite, np.asarray(converged, bool), fresh, dead_recall))
     return Diagnosis(
         network=network,
