@@ -32,7 +32,7 @@ def diagnose(
         network,
         task,
         [layers],
-        [initial or layers],
+        lambda member: initial or layers,
         train,
         replicates=[0],
         converged=np.array([False]),
@@ -255,8 +255,8 @@ def test_units_born_dead_on_one_example_are_as_many_as_signs_of_weights(
     train = Split(np.array([[0.3, -1.2]]), np.ones((1, 1)))
     starts = [[(rng.normal(size=shape), np.zeros(shape[1])) for shape in network.layers] for _ in range(1000)]
     found = diagnosis.diagnose(
-        network, Regression(1), starts, starts, train, replicates=range(1000), converged=np.zeros(1000, bool),
-        curved=np.zeros(1000, bool), dtype=np.dtype("f8"),
+        network, Regression(1), starts, starts.__getitem__, train, replicates=range(1000),
+        converged=np.zeros(1000, bool), curved=np.zeros(1000, bool), dtype=np.dtype("f8"),
     )  # fmt: skip
     dead = (found.cause == "hidden_dead").mean()
     assert abs(dead - expected) < 4 * np.sqrt(expected * (1 - expected) / 1000)
