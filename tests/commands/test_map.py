@@ -76,6 +76,17 @@ def test_the_same_map_is_not_made_again(folder: Path):
     assert len(maps_in(folder)) == 1
 
 
+def test_the_jobs_of_a_launcher_make_the_map_that_threads_make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Two tiles, each in a process of joblib's."""
+    monkeypatch.chdir(tmp_path)
+    tiny = ("data=xor", "network.hidden=[2]", "sgd.batch_size=4", "sgd.epochs=3", "init=centred", "init.half_width=0.5")
+    threads = make(tmp_path, *tiny, *AXES, "--size", "46")
+    jobs = make(tmp_path, *tiny, *AXES, "--size", "46", "hydra/launcher=joblib", "tracking.experiment=jobs")
+    assert threads.returncode == jobs.returncode == 0, jobs.stderr
+    assert len(list((tmp_path / "outputs").glob("2*/*/[0-9]*"))) == 2
+    pd.testing.assert_frame_equal(initodds.load_map(), initodds.load_map(experiment="jobs"))
+
+
 def test_a_zoom_is_a_map_of_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch):
     done = make(folder, *PLANE, *AXES, "--size", "2", "--zoom", "-0.1:0.2,1:3", "--replicates", "3", "--draw", "each")
     assert done.returncode == 0, done.stderr
@@ -116,7 +127,7 @@ def test_interrupted_it_goes_on_with_the_same_table(
 ):
     """The tiles that were trained are not trained again, and the table is that of a map made at once."""
     monkeypatch.setattr("initodds.cells.points.NUMBERS_TOGETHER", 6000)
-    monkeypatch.setattr(tiles, "cores", lambda: 1)
+    monkeypatch.setenv("INITODDS_THREADS", "1")
     monkeypatch.chdir(tmp_path)
     arguments = ["initodds-map", *PLANE, *AXES, "--size", "12"]
     monkeypatch.setattr("sys.argv", arguments)

@@ -14,10 +14,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import pandas as pd
 import psutil
 import pytest
 
+import initodds
 from initodds import analysis
+from initodds.commands import map as map_command
 from initodds.tracking import loading
 from initodds.tracking import store as store_module
 from tests.conftest import free_port, wait_for_server
@@ -168,3 +171,14 @@ def test_a_job_that_is_cancelled_is_completed_by_the_next_start(slurm: str, serv
     frame = analysis.load_replicates(server)
     assert frame.groupby("init")["replicate"].apply(list).tolist() == [[0, 1, 2]] * 2
     assert len(store_module.search(store, "tags.level = 'sweep'")) == 1
+
+
+def test_the_tiles_of_a_map_are_jobs(slurm: str, tmp_path: Path):
+    plane = ("data=xor", "network.hidden=[2]", "sgd.batch_size=4", "sgd.epochs=3", "init=centred", "--size", "46",
+             "--x", "init.centre=-1:1", "--y", "sgd.learning_rate=0.1:30:log")  # fmt: skip
+    cluster = ("hydra/launcher=slurm", "hydra.launcher.mem_gb=2", "tracking.experiment=cluster")
+    here = command(tmp_path, *plane, main=map_command.main)
+    there = command(tmp_path, *plane, *cluster, main=map_command.main, SLURM_CONF=slurm)
+    assert here.returncode == there.returncode == 0, there.stderr
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    pd.testing.assert_frame_equal(initodds.load_map(uri), initodds.load_map(uri, experiment="cluster"))

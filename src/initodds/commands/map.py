@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 KEPT = Path("outputs/maps")
 """Where the tiles of maps are kept until they are whole and tracked, a folder each."""
 
+THREADS_DO = "basic"
+"""Hydra's own launcher, beside which threads of this process train the tiles."""
+
 DAY = 86400.0
 """Seconds; a map that takes longer is asked about."""
 
@@ -95,7 +98,8 @@ def _run(options: argparse.Namespace) -> None:
             raise InputError(f"--{name} {getattr(options, name)}: a whole number of at least 1")
     _require_time(Trainer(plane_of(options.overrides, x, y, 1)), options)
     plane = plane_of(options.overrides, x, y, options.size, options.replicates, options.draw)
-    _track(plane, Path(options.out) if options.out else None)
+    launched = [] if plane.choices["hydra/launcher"] == THREADS_DO else options.overrides
+    _track(plane, Path(options.out) if options.out else None, launched)
 
 
 def _axes(options: argparse.Namespace):  # type: ignore[no-untyped-def]
@@ -107,19 +111,23 @@ def _axes(options: argparse.Namespace):  # type: ignore[no-untyped-def]
 
 def _require_time(trainer: "Trainer", options: argparse.Namespace) -> None:
     """Raise InputError where the map takes over a day, which nobody has said yes to; else say how long it may take."""
-    from initodds.sweeps import tiles
+    from initodds.cells.threads import threads
 
     networks = options.size**2 * options.replicates
-    seconds = trainer.seconds() * networks / tiles.cores()
+    launcher = trainer.plane.choices["hydra/launcher"]
+    seconds = trainer.seconds() * networks / threads()
     if seconds > DAY and not options.yes:
         needed = f"{networks} networks take about {seconds / DAY:.1f} days here"
         raise InputError(f"--size {options.size}: {needed}; a smaller size, or --yes")
-    print(f"{networks} networks, about {seconds:.0f} s of training on {tiles.cores()} cores", file=sys.stderr)
+    elsewhere = "" if launcher == THREADS_DO else f", and less or more where {launcher} trains them"
+    print(f"{networks} networks, about {seconds:.0f} s of training on {threads()} threads{elsewhere}", file=sys.stderr)
 
 
-def _track(plane: "Plane", out: Path | None) -> None:
-    """Train what is missing of a map and write it to its run, or say that it is tracked already."""
-    from initodds.sweeps import tiles
+def _track(plane: "Plane", out: Path | None, launched: Sequence[str]) -> None:
+    """Train what is missing of a map and write it to its run, or say that it is tracked already.
+
+    launched: the overrides of a map whose tiles another launcher than Hydra's own makes."""
+    from initodds.sweeps import jobs, tiles
     from initodds.tracking import maps, store, unsent
 
     tracked = plane.base.tracking
@@ -133,11 +141,10 @@ def _track(plane: "Plane", out: Path | None) -> None:
         print(done.data.tags["mlflow.note.content"])
         return
     folder = KEPT / key
-    from initodds.cells.points import Trainer
-
     with _map_run(opened, plane, key).ending() as run, run.pulse():
         start = time.monotonic()
-        results = tiles.train(Trainer(plane), folder)
+        jobs.begin(run.id)
+        results = tiles.train(plane, folder, launched)
         picture = _picture(plane, results)
         maps.write(run, picture, time.monotonic() - start)
     if out is not None:

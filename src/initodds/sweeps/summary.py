@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 from tabulate import tabulate
 
-from initodds.statistics import figures, rates
+from initodds.statistics import rates
 from initodds.tracking import reading, store
 from initodds.tracking.parts import parts_of
 from initodds.tracking.reading import Asked, TrackedCell
@@ -22,6 +22,8 @@ def of_sweep(opened: Store, run: Run, tracked: Sequence[TrackedCell], failed: Se
 
     Names the cells that did not finish, each with its error, on standard error.
     """
+    from initodds.statistics import figures  # late: a single cell has a table, and no picture
+
     cells = reading.counts_of(opened, tracked)
     if len(cells):
         by = told_apart_by(opened, run.id, cells)

@@ -1,46 +1,90 @@
 """A map, tile by tile: each is trained by one of some threads, and kept on disk, so that what is interrupted goes on.
 
-Threads do, since the compiled engine and NumPy leave Python to the others while they calculate.
+Threads do, since the compiled engine and NumPy leave Python to the others while they calculate. Where another launcher
+of Hydra's is chosen than its basic one, each tile is a job of it instead.
 """
 
 import itertools
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from initodds.cells.plane import Plane
 from initodds.cells.points import Results, Trainer
+from initodds.cells.threads import threads
 from initodds.vocabulary import InputError, one_line
 
 SECONDS_BETWEEN_LINES = 30.0
 """Where there is no terminal, a map is heard of this often."""
 
 
-def cores() -> int:
-    """How many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+@dataclass(frozen=True)
+class Tiles:
+    """The points of a plane in portions, each of which is trained in one go and kept in a file of a folder."""
+
+    plane: Plane
+    folder: Path
+
+    @cached_property
+    def _size(self) -> int:
+        """Points of a tile; the last may have fewer."""
+        return Trainer(self.plane).together
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return -(-len(self.plane.order) // self._size)
+
+    def path(self, number: int) -> Path:
+        """The file of a tile."""
+        return self.folder / f"tile-{number:06}.npz"
+
+    def points(self, number: int) -> list[int]:
+        """The points of a tile, in the order in which they are trained."""
+        return [int(point) for point in self.plane.order[number * self._size : (number + 1) * self._size]]
+
+    def networks(self, number: int) -> int:
+        """How many networks a tile has."""
+        return len(self.points(number)) * self.plane.replicates
+
+    def make(self, number: int, trainer: Trainer | None = None) -> None:
+        """Train a tile and keep it. `trainer`: the plane's, where there is one already."""
+        _write(self.path(number), (trainer or Trainer(self.plane)).train(self.points(number)))
 
 
-def train(trainer: Trainer, folder: Path) -> Results:
+def train(plane: Plane, folder: Path, overrides: Sequence[str] = ()) -> Results:
     """The networks of all points of a plane, in the order of the points; the tiles that `folder` has are read from it,
     and those that are trained are kept there.
 
+    overrides: of the config that says which launcher makes the tiles, and how; without any, threads of this process do.
+
     Raises InputError where the folder cannot be written.
     """
-    order, size = trainer.plane.order, trainer.together
-    tiles = [order[start : start + size] for start in range(0, len(order), size)]
-    paths = [folder / f"tile-{number:06}.npz" for number in range(len(tiles))]
+    tiles = Tiles(plane, folder.absolute())
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        missing = [number for number, path in enumerate(paths) if not path.exists()]
-        _train_missing(trainer, tiles, paths, missing)
-        parts = [_read(path) for path in paths]
+        missing = [number for number in range(tiles.count) if not tiles.path(number).exists()]
+        done = plane.networks - sum(map(tiles.networks, missing))
+        with _progress(plane.networks, done) as progress:
+            if overrides and missing:
+                from initodds.sweeps import launched_tiles
+
+                fresh = Tiles(replace(plane), tiles.folder)  # of a job's own, without what it can load itself
+                files = {number: tiles.path(number) for number in missing}
+                launched_tiles.launch(
+                    overrides, fresh.make, files, lambda number: progress.advance(tiles.networks(number))
+                )
+            else:
+                _train_in_threads(tiles, missing, progress)
+        parts = [_read(tiles.path(number)) for number in range(tiles.count)]
     except OSError as error:
         raise InputError(f"{folder}: a folder that cannot be written ({one_line(error)})") from error
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])}
@@ -48,21 +92,21 @@ def train(trainer: Trainer, folder: Path) -> Results:
     return Results(**{name: array[order] for name, array in joined.items()})
 
 
-def _train_missing(trainer: Trainer, tiles: Sequence[np.ndarray], paths: Sequence[Path], missing: list[int]) -> None:
-    """Train the tiles with the numbers `missing`, as many at a time as there are cores."""
+def _train_in_threads(tiles: Tiles, missing: Sequence[int], progress: "_Progress") -> None:
+    """Train the tiles with the numbers `missing`, as many at a time as there are threads."""
+    trainer = Trainer(tiles.plane)
 
     def tile(number: int) -> int:
-        _write(paths[number], trainer.train(tiles[number].tolist()))
-        return len(tiles[number]) * trainer.plane.replicates
+        tiles.make(number, trainer)
+        return tiles.networks(number)
 
-    done = trainer.plane.networks - sum(len(tiles[number]) for number in missing) * trainer.plane.replicates
-    with _progress(trainer.plane.networks, done) as progress, ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(threads()) as pool:
         todo = iter(missing)
         running: set[Future[int]] = set()
         try:
             while True:
                 # Handed out as they are needed: what an interruption has to wait for are the tiles that run.
-                free = itertools.islice(todo, cores() - len(running))
+                free = itertools.islice(todo, threads() - len(running))
                 running |= {pool.submit(tile, number) for number in free}
                 if not running:
                     return
