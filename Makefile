@@ -21,8 +21,11 @@ test: lint ## lint, types and tests, in minutes; with INITODDS_DATA set, those o
 soak: .venv/ready ## the tests that take long: kills, many workers, servers, the UI in a browser, notebooks
 	$(BIN)/pytest -n 2 --dist worksteal -p no:benchmark -m soak
 
+docs: .venv/ready ## build site/: the README, the notebooks and studies as pages, and the reference from the docstrings
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo site/index.html
+
 lock: .venv/ready ## pin requirements.lock anew from pyproject.toml
-	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev --no-emit-index-url \
 		--no-emit-find-links --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
 
@@ -34,4 +37,4 @@ lock: .venv/ready ## pin requirements.lock anew from pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help sweep ui lint test soak lock
+.PHONY: help sweep ui lint test soak docs lock
