@@ -8,6 +8,7 @@ python experiments/06-the-map/study.py analyse       the summary and the picture
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -78,10 +79,17 @@ HIS = {
     "minibatch": (
         *(*tiny("tanh", PARAMETERS, batch_size=16), "--x", f"{FIRST}=0.01:1000:log", "--y", f"{LAST}=0.01:10:log"),
     ),
+    # The first layer is drawn uniformly with his variance, around the offset; the rate is his of both layers.
+    "offset": (
+        *(each for each in tiny("tanh", PARAMETERS) if not each.startswith(("init=", "init.std=", "sgd.layer_rates="))),
+        *("init=centred", f"init.half_width={(6 / UNITS) ** 0.5:.15g}"),
+        f"sgd.layer_rates=[{2 / UNITS},{1 / UNITS**2}]",
+        *("--x", f"{CENTRE}=-1:1", "--y", f"{RATE}=0.1:10000:log"),
+    ),
     # Two rows, alike but for a target just above and just below: their mean gradient is that of the one between.
     "one-example": (*tiny("tanh", 2), "--x", f"{FIRST}=0.01:1000:log", "--y", f"{LAST}=0.01:10:log"),
 }
-"""His settings, but for the one that adds an offset to the first layer's weights anew in every step."""
+"""His settings. The offset is one of the first layer's init; his code adds it to the weights anew in every step."""
 
 MAPS = PLANES | HIS
 ZOOM = "-zoom"
@@ -121,17 +129,25 @@ def inside(name: str, frame: pd.DataFrame) -> Array:
     """(rows, columns) bool: of the planes, where networks converge; of his, where the cost is lower than it began."""
     x, y = axes(frame)
     name = name.removesuffix(ZOOM)
-    good = frame["outcome"] == "converged" if name in PLANES else frame["cost"] < first_cost(name)
+    good = frame["outcome"] == "converged" if name in PLANES else frame["cost"] < first_costs(name, frame)
     return np.asarray(grid_of(frame, x, y, good) >= 0.5)
 
 
-def first_cost(name: str) -> float:
-    """The cost of a map's networks before the first step, all of them drawn alike."""
-    left_out = (f"{FIRST}=", f"{LAST}=", "--", "data.path=", "sgd.epochs=", "sgd.learning_rate=")
+def first_costs(name: str, frame: pd.DataFrame) -> pd.Series:
+    """The cost of each of a map's networks before the first step; those with one init are all drawn alike."""
+    left_out = (f"{FIRST}=", f"{LAST}=", "--", "data.path=", "sgd.epochs=", "sgd.learning_rate=", f"{CENTRE}=", f"{RATE}=")
     settings = [each for each in MAPS[name] if not each.startswith(left_out)]
     path = next(each for each in MAPS[name] if each.startswith("data.path=")).replace("=", f"={FOLDER}/")
-    one = initodds.run(*settings, path, "sgd.epochs=1", "sgd.learning_rate=1e-9", "replicates=1", "diagnosis.of=none")
-    return float(one.history.cost[0, 0])
+    short = (path, "sgd.epochs=1", "sgd.learning_rate=1e-9", "replicates=1", "diagnosis.of=none")
+    if CENTRE not in frame:
+        return pd.Series(_first_cost(*settings, *short), frame.index)
+    costs = {centre: _first_cost(*settings, *short, f"{CENTRE}={centre}") for centre in frame[CENTRE].unique()}
+    return frame[CENTRE].map(costs)
+
+
+@cache
+def _first_cost(*settings: str) -> float:
+    return float(initodds.run(*settings).history.cost[0, 0])
 
 
 def axes(frame: pd.DataFrame) -> list[str]:
@@ -168,7 +184,8 @@ def summary() -> str:
             planes.append(row)
         else:
             good = inside(name, frame)
-            row |= {"first cost": f"{first_cost(name.removesuffix(ZOOM)):.3g}"}
+            costs = first_costs(name.removesuffix(ZOOM), frame)
+            row |= {"first cost": " to ".join(dict.fromkeys(f"{cost:.3g}" for cost in (costs.min(), costs.max())))}
             row |= {"ends lower": f"{100 * good.mean():.1f} %", "its border": str(box_dimension(border(good)))}
             his.append(row)
     return "\n".join(
@@ -191,7 +208,7 @@ def draw() -> None:
     for name in names():
         frame = read(name)
         if name.removesuffix(ZOOM) in HIS:
-            good = frame["cost"] < first_cost(name.removesuffix(ZOOM))
+            good = frame["cost"] < first_costs(name.removesuffix(ZOOM), frame)
             words = np.where(good, "converged", "diverged")
             frame = frame.assign(outcome=pd.Categorical(words, categories=OUTCOMES, ordered=True))
         figure, (left, right) = figures.panels(2, 11, 5.4)
