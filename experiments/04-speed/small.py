@@ -1,6 +1,7 @@
-"""Two other networks, against JAX: many tiny ones, and one that is not so small, by Adam. One thread, CPU time.
+"""Other networks than the benchmark's, against peers: many tiny ones, one that is not so small, by Adam, and the
+benchmark's own with standardized pixels, none of which is dark. One thread, CPU time.
 
-python experiments/04-speed/small.py            two minutes; full MNIST in INITODDS_DATA; writes small.csv and small.md
+python experiments/04-speed/small.py            five minutes; full MNIST in INITODDS_DATA; writes small.csv and small.md
 python experiments/04-speed/small.py analyse    small.md from the committed small.csv
 """
 
@@ -8,6 +9,7 @@ import json
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import initodds  # settles BLAS before NumPy loads
@@ -16,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
 import pandas as pd
-from benchmark import in_process_of
+from benchmark import NETWORK, in_process_of
+from contenders import CONTENDERS
 from tabulate import tabulate
 
 from initodds import datasets
@@ -157,6 +160,28 @@ def adam_jax(standardized: bool) -> Made:
     return seconds, [jax.tree.map(lambda part, r=r: np.asarray(part[r]), after) for r in range(COUNT)]
 
 
+EXAMPLES = 320_000
+"""Of all networks together that are timed of 784-30-10."""
+
+
+def classic(name: str, batch: int, count: int) -> Made:
+    """So many networks 784-30-10 by one of the benchmark's contenders, on standardized pixels."""
+    data = datasets.mnist(os.environ.get("INITODDS_DATA"))
+    x, y = adam_data(data.train.x, True).astype(np.float32), np.eye(10, dtype=np.float32)[data.train.y]
+    rows = np.random.default_rng(0).integers(50_000, size=(count, EXAMPLES // count // batch, batch))
+
+    def run() -> list[list[Layer]]:
+        made.steps(rows)
+        return made.layers()
+
+    made = CONTENDERS[name][0](layers_of(NETWORK, count), x, y, batch, "float32")
+    return timed(run)
+
+
+PEERS = {32: ("initodds", "JAX jit(vmap(scan))", "PyTorch stacked by hand"),
+         1: ("initodds", "JAX jit(vmap(scan))", "PyTorch loop")}  # fmt: skip
+"""Who is measured at so many networks side by side."""
+
 TASKS = {
     "300 networks 2-2-1, 5,000 steps": {
         "initodds": (lambda: xor_ours(Compiled, 300), 300),
@@ -173,6 +198,12 @@ TASKS = {
         "initodds": (lambda: adam_ours(Compiled, True), 32),
         "JAX jit(vmap(scan)), optax": (lambda: adam_jax(True), 32),
     },
+} | {
+    f"784-30-10, standardized pixels, batch size {batch}, R = {count}": {
+        who: (partial(classic, who, batch, count), count) for who in PEERS[count]
+    }
+    for batch in (10, 32, 100, 1000)
+    for count in PEERS
 }
 """What is trained, by whom, and how many networks."""
 

@@ -44,11 +44,11 @@ def parts() -> None:
 
         setattr(module, name, wrapper)
 
-    from initodds.cells import config
+    from initodds.cells import objects
     from initodds.sweeps import summary
 
     timed(plan, "read", "compose, data included")
-    timed(config, "dataset", "data")
+    timed(objects, "dataset", "data")
     timed(cell, "train", "training, evaluation included")
     timed(cell, "evaluate", "evaluation")
     timed(cell, "diagnose", "diagnosis")

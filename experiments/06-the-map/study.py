@@ -135,7 +135,16 @@ def inside(name: str, frame: pd.DataFrame) -> Array:
 
 def first_costs(name: str, frame: pd.DataFrame) -> pd.Series:
     """The cost of each of a map's networks before the first step; those with one init are all drawn alike."""
-    left_out = (f"{FIRST}=", f"{LAST}=", "--", "data.path=", "sgd.epochs=", "sgd.learning_rate=", f"{CENTRE}=", f"{RATE}=")
+    left_out = (
+        f"{FIRST}=",
+        f"{LAST}=",
+        "--",
+        "data.path=",
+        "sgd.epochs=",
+        "sgd.learning_rate=",
+        f"{CENTRE}=",
+        f"{RATE}=",
+    )
     settings = [each for each in MAPS[name] if not each.startswith(left_out)]
     path = next(each for each in MAPS[name] if each.startswith("data.path=")).replace("=", f"={FOLDER}/")
     short = (path, "sgd.epochs=1", "sgd.learning_rate=1e-9", "replicates=1", "diagnosis.of=none")
