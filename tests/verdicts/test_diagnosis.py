@@ -1,5 +1,7 @@
 """Networks whose trouble, and whose point, is known because they were made so."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from initodds.datasets import Split
 from initodds.datasets.tasks import Classification
 from initodds.engines.stacked import Stacked
 from initodds.initializers import Uniform
+from initodds.networks.activations import Tanh
 from initodds.networks.network import Layer, Network
 from initodds.verdicts import diagnosis, explanation
 from initodds.verdicts.diagnosis import Diagnosis
@@ -210,6 +213,17 @@ def test_the_gradient_is_the_stacks_and_its_parts_are_by_layer(learned: list[Lay
         norm = np.sqrt((weights[layer] ** 2).sum() + (biases[layer] ** 2).sum())
         np.testing.assert_allclose(found.symptoms.gradient[0, layer], norm, rtol=1e-9)
         np.testing.assert_allclose(found.symptoms.gradient_as_trained[0, layer], norm, rtol=1e-9)
+
+
+def test_a_network_with_a_part_that_is_not_hashable_is_diagnosed_like_any_other():
+    @dataclass  # and not frozen, as a user may write it
+    class OwnTanh(Tanh):
+        width: float = 1.0
+
+    layers = fresh()
+    own, known = (diagnose(layers, network=replace(NETWORK, activation=unit)) for unit in (OwnTanh(), "tanh"))
+    assert own.reference == known.reference
+    assert own.spectrum.largest == pytest.approx(known.spectrum.largest)
 
 
 def test_growth_is_told_against_the_initial_weights():

@@ -37,6 +37,8 @@ class Task(Protocol):
     @property
     def outputs(self) -> int: ...
 
+    def __hash__(self) -> int: ...
+
     @property
     def parts(self) -> int:
         """How many parts the task has."""

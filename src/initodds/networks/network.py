@@ -58,6 +58,10 @@ class Network:
                 f"network.output={self.output}: needs an output for each class, two at least, as network.outputs=2"
             )
 
+    def __hash__(self) -> int:
+        """Of the sizes alone, since a user's own activation or output need not be hashable."""
+        return hash(self.sizes)
+
     @cached_property
     def activations(self) -> list[Activation]:
         """The activation of each hidden layer."""

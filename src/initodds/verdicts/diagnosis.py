@@ -6,6 +6,7 @@ of an activation's slope to the steepest.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -98,7 +99,7 @@ def diagnose(
     curved = np.asarray(curved, bool)
     features, targets = Features(train.x, np.dtype(np.float64)), task.targets(train.y)
     finite = np.array([all(np.isfinite(array).all() for layer in layers for array in layer) for layers in trained])
-    fresh = reference_of(network, features, targets, bool((finite & curved).any()))
+    fresh = reference_of(network, task, train, bool((finite & curved).any()))
     groups = groups_of(finite, curved, network, len(train))
 
     def looked_at(group: Array) -> tuple[Symptoms, Spectrum | None]:
@@ -198,9 +199,12 @@ def points_of(gradient_norm: Array, spectrum: Spectrum, reference: Reference) ->
     return np.select(conditions, ["", "not_stationary", "flat", "saddle"], "minimum")
 
 
-def reference_of(network: Network, features: Features, targets: Array, with_curvature: bool) -> Reference:
-    """What a fresh network of this shape has, on the features `present`: its weights are normal with the variance
-    gain^2 / fan_in (LeCun et al. 1998; He et al. 2015), the gain being that of the layer's own activation."""
+@lru_cache(maxsize=2)
+def reference_of(network: Network, task: Task, train: Split, with_curvature: bool) -> Reference:
+    """What a fresh network of this shape has, on the features that are not 0 throughout: its weights are normal with
+    the variance gain^2 / fan_in (LeCun et al. 1998; He et al. 2015), the gain being that of the layer's own activation.
+    The last two are kept, since the cells of a sweep often have it in common."""
+    features, targets = Features(train.x, np.dtype(np.float64)), task.targets(train.y)
     rng = np.random.default_rng(0)
     gains = [*(activation.gain for activation in network.activations), 1.0]
     layers = [
