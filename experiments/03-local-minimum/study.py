@@ -125,6 +125,13 @@ def clearly_minimum(frame: pd.DataFrame) -> str:
     )
 
 
+def thresholds(frame: pd.DataFrame) -> str:
+    """How many networks from U[0, 1] are under other thresholds, both data sets together."""
+    part = frame[frame["kind"] == KINDS[0]]
+    larger = part[["gradient_relative", "curvature_relative"]].max(axis=1)
+    return "\n".join(f"- both under {limit:g}: {rate(larger < limit)}" for limit in (1e-3, NEGLIGIBLE, 1e-1))
+
+
 def summary() -> str:
     """summary.md, from the committed results: every number that the README quotes."""
     frame = results()
@@ -153,6 +160,10 @@ shares of a fresh network's; under {NEGLIGIBLE} they are negligible. Medians wit
 ## Gradient and curvature
 
 {spectra(frame)}
+
+Of the networks from U[0, 1], with other thresholds than {NEGLIGIBLE}:
+
+{thresholds(frame)}
 
 ## Who gets out
 
