@@ -133,6 +133,18 @@ def test_help_loads_none_of_what_trains():
     assert in_a_process(code) == "set()\n"
 
 
+def test_a_look_at_the_start_loads_neither_what_tracks_nor_what_draws():
+    """So that `initodds-explain --start` answers in a second."""
+    code = """if True:
+        import sys
+        from initodds.commands import explain
+        sys.argv = ["initodds-explain", "--start", "data=xor", "sgd.batch_size=4", "network.hidden=[2]"]
+        explain.main()
+        print({"mlflow", "pandas", "matplotlib", "seaborn", "sklearn", "scipy.stats"} & set(sys.modules))
+    """
+    assert in_a_process(code).splitlines()[-1] == "set()"
+
+
 def test_what_reads_results_loads_neither_hydra_nor_mlflow_nor_matplotlib():
     """So that a notebook starts at once; they are loaded where a store is opened, or a figure drawn."""
     heavy = "{'hydra', 'mlflow', 'matplotlib', 'seaborn'} & set(sys.modules)"

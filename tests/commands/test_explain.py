@@ -8,7 +8,8 @@ import pytest
 
 from initodds import datasets
 from initodds.commands import explain as explain_command
-from initodds.commands.explain import find_run
+from initodds.commands import stored
+from initodds.commands.stored import diagnose_run, find_run
 from initodds.tracking import loading, reading, records
 from initodds.tracking import store as store_module
 from initodds.vocabulary import InputError
@@ -103,7 +104,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id(folder: Path, monkeypatch: py
     store = loading.open_store(f"sqlite:///{folder}/mlflow.db", None)
     run_id = cell_of(folder, "uniform")
     assert find_run(store, run_id[:8]).info.run_id == run_id
-    monkeypatch.setattr(explain_command, "search", lambda store, condition: runs(folder, "tags.level = 'cell'"))
+    monkeypatch.setattr(stored, "search", lambda store, condition: runs(folder, "tags.level = 'cell'"))
     with pytest.raises(InputError, match=r"RUN_ID=a: 2 runs begin so, .*; more of the id is needed"):
         find_run(store, "a")
     with pytest.raises(InputError, match="there is no such run"):
@@ -136,9 +137,9 @@ def test_the_data_are_found_where_they_were_when_it_was_trained(tmp_path: Path, 
     monkeypatch.setenv("INITODDS_DATA", "elsewhere")
     store = loading.open_store(f"sqlite:///{tmp_path}/mlflow.db", None)
     (run,) = runs(tmp_path, "tags.level = 'cell'")
-    assert explain_command.diagnose_run(store, run, None).replicates.tolist() == [0, 1]
+    assert diagnose_run(store, run, None).replicates.tolist() == [0, 1]
     (tmp_path / "here").rename(tmp_path / "moved")
-    assert len(explain_command.diagnose_run(store, run, str(tmp_path / "moved")).replicates) == 2
+    assert len(diagnose_run(store, run, str(tmp_path / "moved")).replicates) == 2
     monkeypatch.setenv("INITODDS_DATA", str(tmp_path / "moved"))
-    assert len(explain_command.diagnose_run(store, run, None).replicates) == 2
+    assert len(diagnose_run(store, run, None).replicates) == 2
     assert "root" not in " ".join(run.data.params)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from initodds import analysis
-from initodds.commands import explain
+from initodds.commands import stored
 from initodds.tracking import identity, loading, reading
 from initodds.tracking import store as store_module
 from initodds.tracking.store import Store
@@ -128,8 +128,8 @@ def test_it_is_explained(old_store: Path):
     store = opened(old_store)
     for init, count in (("gaussian", 2), ("half", 5 - 2)):
         run = store_module.search(store, f"tags.level = 'cell' and params.init = '{init}'")[0]
-        arrays = explain.weights_of(store, run.info.run_id, None)
-        found = explain.diagnose_run(store, run, None)
+        arrays = stored.weights_of(store, run.info.run_id, None)
+        found = stored.diagnose_run(store, run, None)
         assert found.replicates.tolist() == arrays["replicates"].tolist()
         assert len(found.cause) == len(arrays["replicates"]) <= count
 

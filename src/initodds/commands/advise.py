@@ -9,14 +9,14 @@ from tabulate import tabulate
 
 from initodds.cells import config
 from initodds.cells.settings import Settings
-from initodds.commands.explain import find_run, with_data_root
 from initodds.commands.pipe import ends_with_its_reader
+from initodds.commands.stored import find_run, with_data_root
 from initodds.sweeps import advising, jobs
 from initodds.sweeps.advising import Advised
 from initodds.sweeps.progress import Monitor
 from initodds.tracking import loading, reading, stored_settings, unsent
 from initodds.tracking.records import GROUPS
-from initodds.tracking.store import Run, bury, connect, now
+from initodds.tracking.store import DEFAULT_EXPERIMENT, DEFAULT_URI, Run, bury, connect, now
 from initodds.vocabulary import InputError, one_line
 
 MINUTES = 5.0
@@ -38,8 +38,8 @@ def main() -> None:
         help="a cell's or a replicate's run, or the first characters of its id; or a cell as initodds takes it",
     )
     parser.add_argument("--budget", type=float, default=MINUTES, metavar="MINUTES", help="default: %(default)g")
-    parser.add_argument("--uri", help=f"tracking URI (default: {loading.DEFAULT_URI}, or tracking.uri)")
-    parser.add_argument("--experiment", help=f"default: {loading.DEFAULT_EXPERIMENT}, or tracking.experiment")
+    parser.add_argument("--uri", help=f"tracking URI (default: {DEFAULT_URI}, or tracking.uri)")
+    parser.add_argument("--experiment", help=f"default: {DEFAULT_EXPERIMENT}, or tracking.experiment")
     given = parser.parse_args()
     jobs.end_on_sigterm()
     try:
@@ -83,14 +83,14 @@ def _answer(asked: Sequence[str], minutes: float, uri: str | None, experiment: s
 
 def _of_run(beginning: str, uri: str | None, experiment: str | None) -> tuple[Settings, dict[str, str], str]:
     """The settings of the cell of a run, the options that it was asked for with, and the cause of a replicate."""
-    store = loading.open_store(uri or loading.DEFAULT_URI, experiment or loading.DEFAULT_EXPERIMENT, "--uri")
+    store = loading.open_store(uri or DEFAULT_URI, experiment or DEFAULT_EXPERIMENT, "--uri")
     run = find_run(store, beginning)
     is_replicate = run.data.tags["level"] == "replicate"
     cell_id = run.data.tags["mlflow.parentRunId"] if is_replicate else run.info.run_id
     stored = reading.read_settings(store, cell_id)
     settings = with_data_root(stored_settings.validated(stored, f"run {cell_id}"), None)
     here = settings.tracking.model_copy(
-        update={"uri": uri or loading.DEFAULT_URI, "experiment": experiment or loading.DEFAULT_EXPERIMENT}
+        update={"uri": uri or DEFAULT_URI, "experiment": experiment or DEFAULT_EXPERIMENT}
     )
     choices = {group: run.data.params.get(group, "") for group in GROUPS}
     return settings.model_copy(update={"tracking": here}), choices, run.data.tags.get("cause", "") * is_replicate

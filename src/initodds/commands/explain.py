@@ -1,12 +1,12 @@
-"""The command `initodds-explain`: why is this network stuck? From a run's stored weights, without training again."""
+"""The command `initodds-explain`: why is this network stuck? From a run's stored weights, without training again.
+
+What reads tables and what diagnoses take as long to import as `--start` may take, and are imported late.
+"""
 
 import argparse
-import os
-import re
 import sys
-from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tabulate import tabulate
@@ -16,14 +16,13 @@ from initodds.cells.settings import Settings
 from initodds.commands.pipe import ends_with_its_reader
 from initodds.networks.network import Stack
 from initodds.networks.weights_files import read_layers
-from initodds.tracking import loading, reading, records, stored_settings
-from initodds.tracking.store import Store, search
+from initodds.tracking.store import DEFAULT_EXPERIMENT, DEFAULT_URI
 from initodds.training.evaluation import evaluate
-from initodds.verdicts import diagnosis
-from initodds.verdicts.diagnosis import Diagnosis
-from initodds.verdicts.explanation import explain
 from initodds.verdicts.start import in_words, start_of
 from initodds.vocabulary import InputError, one_line
+
+if TYPE_CHECKING:
+    from initodds.verdicts.diagnosis import Diagnosis
 
 STARTS = 32
 """Networks of a cell that are looked at before their training."""
@@ -48,8 +47,8 @@ def main() -> None:
         help="look at a trained network from elsewhere, of the cell's data and network: npz, safetensors, .pt or .pth"
         " (a state_dict), .keras, .h5",
     )
-    parser.add_argument("--uri", default=loading.DEFAULT_URI, help="tracking URI (default: %(default)s)")
-    parser.add_argument("--experiment", default=loading.DEFAULT_EXPERIMENT, help="default: %(default)s")
+    parser.add_argument("--uri", default=DEFAULT_URI, help="tracking URI (default: %(default)s)")
+    parser.add_argument("--experiment", default=DEFAULT_EXPERIMENT, help="default: %(default)s")
     parser.add_argument("--data-root", help="folder with the data set's files, where it has any (default: as trained)")
     options = parser.parse_args()
     try:
@@ -69,8 +68,11 @@ def _answer(options: argparse.Namespace) -> str:
         return report_start(settings) if options.start else report_weights(settings, options.weights)
     if not is_run:
         raise InputError("one RUN_ID is needed; --start KEY=VALUE ... looks at a cell before any training")
+    from initodds.commands.stored import diagnose_run, find_run
+    from initodds.tracking import loading
+
     store = loading.open_store(options.uri, options.experiment, "--uri")
-    found = diagnose_run(store, find_run(store, options.asked[0]), options.data_root)
+    found = diagnose_run(store, find_run(store, options.asked[0]), options.data_root, _show)
     return "\n\n".join(report(found, at) for at in range(len(found.replicates)))
 
 
@@ -80,6 +82,8 @@ def report_weights(settings: Settings, path: str) -> str:
 
     Raises InputError where the data cannot be had, or the file does not have the weights of such a network.
     """
+    from initodds.verdicts import diagnosis
+
     subject = cell.subject_of(settings)
     layers = read_layers(path, subject.network)
     dtype = np.dtype(np.float64)
@@ -143,85 +147,17 @@ def _range(values: np.ndarray) -> str:
     return f"{np.median(values):.3g} ({values.min():.3g} to {values.max():.3g})"
 
 
-def diagnose_run(store: Store, run: Any, data_root: str | None) -> Diagnosis:
-    """The diagnosis, curvature included, of the networks whose weights a replicate's or a cell's run of MLflow's has.
-
-    Raises InputError where its weights were not kept, or the data are no longer the same.
-    """
-    is_replicate = run.data.tags.get("level") == "replicate"
-    cell_id = run.data.tags["mlflow.parentRunId"] if is_replicate else run.info.run_id
-    arrays = weights_of(store, cell_id, int(run.data.params["replicate"]) if is_replicate else None)
-    stored = reading.read_settings(store, cell_id)
-    settings = with_data_root(stored_settings.validated(stored, f"run {cell_id}"), data_root)
-    subject = cell.subject_of(settings)
-    data = subject.data
-    if data.sha256 != stored.data_sha256:
-        raise InputError(f"RUN_ID={cell_id}: the data set {data.name} is not the one that it was trained on any more")
-    rows = reading.read_replicates(store, cell_id).set_index("replicate").loc[arrays["replicates"]]
-    outcome = rows["outcome"].to_numpy(dtype=str)
-    curved = np.ones(len(rows), bool)
-    return cell.diagnose(settings, subject, records.layers_of(arrays), arrays["replicates"], outcome, curved, _show)
-
-
 def _show(stage: str) -> None:
     """Show what is being done, on a terminal."""
     if sys.stderr.isatty():
         print(f"\r{stage:<40}", end="", file=sys.stderr)
 
 
-def weights_of(store: Store, cell_id: str, replicate: int | None) -> dict[str, np.ndarray]:
-    """The arrays of a cell's `records.weights_arrays`, of one replicate or of all that it has.
-
-    Raises InputError where they were not kept.
-    """
-    not_kept = "its weights were not kept; diagnosis.keep_weights says whose are"
-    if records.WEIGHTS not in [file.path for file in store.client.list_artifacts(cell_id)]:
-        raise InputError(f"RUN_ID={cell_id}: {not_kept}")
-    arrays = reading.read_arrays(store, cell_id, records.WEIGHTS)
-    if replicate is None:
-        return arrays
-    chosen = arrays["replicates"] == replicate
-    if not chosen.any():
-        raise InputError(f"RUN_ID={cell_id}: replicate {replicate}: {not_kept}")
-    return {name: array[chosen] for name, array in arrays.items()}
-
-
-def find_run(store: Store, beginning: str) -> Any:
-    """The finished run of a cell or a replicate whose id begins so.
-
-    Raises InputError where there is none, several, or the cell has not come to its end.
-    """
-    runs = search(store, f"attributes.run_id LIKE '{beginning}%'") if re.fullmatch("[0-9a-f]+", beginning) else []
-    if not runs:
-        raise InputError(f"RUN_ID={beginning}: there is no such run; the id of a replicate's or a cell's")
-    if len(runs) > 1:
-        ids = ", ".join(run.info.run_id for run in runs[:5])
-        raise InputError(f"RUN_ID={beginning}: {len(runs)} runs begin so, {ids}; more of the id is needed")
-    (run,) = runs
-    level, status = run.data.tags.get("level", "run"), run.info.status
-    if level not in ("cell", "replicate"):
-        raise InputError(f"RUN_ID={beginning}: is a {level}; a replicate's or a cell's is needed")
-    if status != "FINISHED":
-        error = run.data.tags.get("error", "")
-        raise InputError(
-            f"RUN_ID={beginning}: was not trained to its end: {status.lower()}" + f", {error}" * bool(error)
-        )
-    return run
-
-
-def with_data_root(settings: Settings, data_root: str | None) -> Settings:
-    """The settings with the folder of the data as it is here: `data_root`, or the one that they were trained from while
-    it is there, or the one that INITODDS_DATA names."""
-    trained_from = settings.data.root or settings.data.load.get("root")
-    if data_root is None and not (trained_from and Path(trained_from).is_dir()):
-        data_root = os.environ.get("INITODDS_DATA")
-    root = data_root or trained_from
-    load = {**settings.data.load, "root": root} if "root" in settings.data.load else settings.data.load
-    return settings.model_copy(update={"data": settings.data.model_copy(update={"root": root, "load": load})})
-
-
-def report(found: Diagnosis, at: int) -> str:
+def report(found: "Diagnosis", at: int) -> str:
     """What is to say of one network: its number, the words, and the numbers behind them."""
+    from initodds.tracking import records
+    from initodds.verdicts.explanation import explain
+
     row = records.diagnosis_frame(found, {}).iloc[at]
     numbers = row.drop(["replicate", "cause", "point", "explanation"]).dropna()
     lines = [f"  {name:24} {value:.4g}" for name, value in numbers.items()]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from initodds.commands.pipe import ends_with_its_reader
 from initodds.tracking import loading
+from initodds.tracking.store import DEFAULT_EXPERIMENT, DEFAULT_URI
 from initodds.vocabulary import InputError, one_line
 
 
@@ -17,8 +18,8 @@ def main() -> None:
     sweep = "its run id, or the first characters; all: every cell, also of no sweep (default: %(default)s)"
     parser.add_argument("--sweep", default="latest", help=sweep)
     parser.add_argument("--out", default="report", help="the folder, made where it is missing (default: report)")
-    parser.add_argument("--uri", default=loading.DEFAULT_URI, help="tracking URI (default: %(default)s)")
-    parser.add_argument("--experiment", default=loading.DEFAULT_EXPERIMENT, help="default: %(default)s")
+    parser.add_argument("--uri", default=DEFAULT_URI, help="tracking URI (default: %(default)s)")
+    parser.add_argument("--experiment", default=DEFAULT_EXPERIMENT, help="default: %(default)s")
     options = parser.parse_args()
     try:
         with warnings.catch_warnings(record=True) as told:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from initodds.commands.pipe import ends_with_its_reader
 from initodds.sweeps.report import NAME
 from initodds.tracking import loading, reading
-from initodds.tracking.store import Store, search, store_errors
+from initodds.tracking.store import DEFAULT_EXPERIMENT, DEFAULT_URI, Store, search, store_errors
 from initodds.vocabulary import OUTCOMES, InputError
 
 VIEW = "mlflow.sharedViewState."
@@ -26,8 +26,8 @@ def main() -> None:
     """The command `initodds-ui`: serve MLflow's UI on what is tracked, and print links: the last sweep's cells with the
     columns that matter, its page, its report."""
     parser = argparse.ArgumentParser(prog="initodds-ui", description=main.__doc__)
-    parser.add_argument("--uri", default=loading.DEFAULT_URI, help="tracking URI (default: %(default)s)")
-    parser.add_argument("--experiment", default=loading.DEFAULT_EXPERIMENT, help="default: %(default)s")
+    parser.add_argument("--uri", default=DEFAULT_URI, help="tracking URI (default: %(default)s)")
+    parser.add_argument("--experiment", default=DEFAULT_EXPERIMENT, help="default: %(default)s")
     parser.add_argument("--port", type=int, default=5000, help="default: %(default)s")
     parser.add_argument("--links", action="store_true", help="print the links alone: a UI is served already")
     options = parser.parse_args()

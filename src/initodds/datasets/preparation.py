@@ -76,7 +76,7 @@ def _standardizing(x: Array) -> Callable[[Array], Array]:
 
 def _map_x(dataset: Dataset, function: Callable[[Array], Array]) -> Dataset:
     """The data set with `function` applied to x, (examples, features) to the same shape, of both splits."""
-    return _map(dataset, lambda split: replace(split, x=function(split.x).astype(np.float32)))
+    return _map(dataset, lambda split: replace(split, x=function(split.x).astype(np.float32, copy=False)))
 
 
 def _map(dataset: Dataset, function: Callable[[Split], Split]) -> Dataset:

@@ -10,11 +10,9 @@ import pandas as pd
 from initodds.tracking import reading, records
 from initodds.tracking.reading import TrackedCell, rows_of
 from initodds.tracking.sqlite import SQLITE
-from initodds.tracking.store import Store, client_of, search
+from initodds.tracking.store import DEFAULT_EXPERIMENT, DEFAULT_URI, Store, client_of, search
 from initodds.tracking.writers import shown
 from initodds.vocabulary import OUTCOMES, InputError
-
-DEFAULT_URI, DEFAULT_EXPERIMENT = "sqlite:///mlflow.db", "initodds"
 
 OF_CELL = ("steps", "chance_level", "best_constant_cost")
 """The numbers that the replicates of a cell share: metrics of the cell's run, columns here."""

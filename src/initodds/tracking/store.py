@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+DEFAULT_URI, DEFAULT_EXPERIMENT = "sqlite:///mlflow.db", "initodds"
+"""Where what is tracked is read from, if nobody says where."""
 DATABASES = ("postgresql", "mysql", "mssql")
 """How the addresses of the database servers begin that MLflow knows."""
 SECONDS_TO_ANSWER = 10
