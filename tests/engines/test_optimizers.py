@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from initodds.engines import optimizers
+from initodds.engines import Engine, optimizers
+from initodds.engines.compiled import Compiled
 from initodds.engines.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from initodds.engines.stacked import Stacked
 from initodds.networks.network import Network
@@ -43,6 +44,45 @@ def test_each_optimizer_has_pytorchs_weights_after_100_steps(case: str):
     np.testing.assert_allclose(ended, TORCH[f"case/{case}"], rtol=0, atol=1e-12)
     others = [TORCH[f"case/{other}"] for other in CASES if other != case]
     assert min(np.abs(ended - other).max() for other in others) > 1e-6  # so that every option is seen to do something
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_with_what_an_optimizer_has_kept_another_engine_goes_on_to_pytorchs_weights(case: str):
+    """Of three networks, the last; from one engine to the other after each fifth of the steps."""
+    problem = problem_of(NETWORK, TORCH["x"], TORCH["targets"], optimizer=optimizer_of(case))
+    rows = list(mini_batches(EXAMPLES, BATCH_SIZE, EPOCHS, ORDER_SEED))
+    others = random_layers(NETWORK, 2, np.random.default_rng(0))
+    engine: Engine = Stacked(problem, [*others, LAYERS])
+    for number, batch in enumerate(rows):
+        if number and number % (len(rows) // 5) == 0:
+            kind = Compiled if isinstance(engine, Stacked) else Stacked
+            stack = engine.stack()
+            engine = kind(problem, [stack.replicate(r) for r in range(3)], engine.states)
+        engine.steps(batch)
+    ended = torch_numbers.flat(engine.stack().replicate(2))
+    np.testing.assert_allclose(ended, TORCH[f"case/{case}"], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [Stacked, Compiled])
+@pytest.mark.parametrize("case", CASES)
+def test_what_an_optimizer_has_kept_is_all_that_it_goes_on_from(
+    case: str, kind: type[Engine], rng: np.random.Generator
+):
+    """Bit for bit, with features that are never there, and each network in an order of its own."""
+    network = Network((6, 5, 4, 3), activation=("tanh", "relu"))
+    x, targets = rng.normal(size=(20, 6)), np.eye(3)[rng.integers(3, size=20)]
+    x[:, [1, 4]] = 0
+    problem = problem_of(network, x, targets, optimizer=optimizer_of(case))
+    rows = rng.integers(20, size=(2, 16, 5))
+    uninterrupted = kind(problem, random_layers(network, 2, rng))
+    uninterrupted.steps(rows[:, :7])
+    stack = uninterrupted.stack()
+    again = kind(problem, [stack.replicate(r) for r in range(2)], uninterrupted.states)
+    for engine in (uninterrupted, again):
+        engine.steps(rows[:, 7:])
+    for r in range(2):
+        mine, expected = (torch_numbers.flat(engine.stack().replicate(r)) for engine in (again, uninterrupted))
+        np.testing.assert_array_equal(mine, expected)
 
 
 @pytest.mark.parametrize("name", SCHEDULED)

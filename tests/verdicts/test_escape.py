@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from initodds.cells import cell
-from initodds.verdicts.escape import NOISE, escapes, perturbed
+from initodds.verdicts import escape
+from initodds.verdicts.escape import NOISE, Variant, escapes, perturbed
 from tests.conftest import settings_of
 
 LAYERS = [[(np.full((3, 2), 2.0), np.zeros(2)), (np.full((2, 4), -1.0), np.zeros(4))]] * 2
@@ -45,11 +46,13 @@ def test_slow_networks_get_out_with_time_and_saturated_ones_do_not():
 
 
 def test_the_escape_changes_only_what_it_says(monkeypatch):
-    settings = settings_of("data=digits", "network.hidden=[5]", "replicates=3", "sgd.epochs=1", "init=unit")
+    settings = settings_of(
+        "data=digits", "network.hidden=[5]", "replicates=3", "sgd.epochs=1", "init=unit", "diagnosis.escape=true"
+    )
     trained = cell.run(settings)
     seen = []
 
-    def train(changed, subject, layers, orders, stream):
+    def train(changed, subject, layers, orders, stream, states):
         seen.append((changed.sgd.epochs, changed.sgd.learning_rate, changed.dtype, stream))
         return trained.history
 
@@ -62,3 +65,33 @@ def test_the_escape_changes_only_what_it_says(monkeypatch):
         (1, 3.0, "float32", cell.ORDERS_ONWARD),
         (1, 3.0, "float64", cell.ORDERS_ONWARD),
     ]
+
+
+@pytest.mark.parametrize("engine", ["compiled", "stacked"])
+@pytest.mark.parametrize(
+    "optimizer", [("sgd", "optimizer.momentum=0.9"), ("adam",), ("adamw",), ("rmsprop", "optimizer.momentum=0.5")]
+)
+def test_an_escape_that_changes_nothing_is_training_on(optimizer: tuple[str, ...], engine: str, monkeypatch):
+    """So the optimizer goes on with what it had kept. The batch has all examples, and so no order."""
+    small = ("data=xor", "network.hidden=[2]", "sgd.batch_size=4", "init=half", "replicates=40", f"engine={engine}")
+    asked = (*small, f"optimizer={optimizer[0]}", *optimizer[1:], "sgd.learning_rate=0.01")
+    monkeypatch.setattr(escape, "VARIANTS", (Variant("on"),))
+    histories = []
+    train = cell.train
+
+    def seen(*arguments, **options):
+        histories.append(train(*arguments, **options))
+        return histories[-1]
+
+    monkeypatch.setattr(cell, "train", seen)
+    trained = cell.run(settings_of(*asked, "sgd.epochs=100", "diagnosis.escape=true"))
+    uninterrupted = cell.run(settings_of(*asked, "sgd.epochs=200", "diagnosis.of=none"))
+    assert trained.diagnosis is not None
+    first, onward, expected = histories
+    assert len(onward.layers) == len(trained.diagnosis.replicates)
+    for number, layers in zip(trained.diagnosis.replicates, onward.layers, strict=True):
+        for mine, theirs, before in zip(layers, expected.layers[number], first.layers[number], strict=True):
+            for array, same, earlier in zip(mine, theirs, before, strict=True):
+                np.testing.assert_array_equal(array, same)
+                assert (array != earlier).any()
+    assert uninterrupted.history is expected

@@ -18,6 +18,7 @@ from initodds.datasets import Dataset
 from initodds.datasets.tasks import Task, task_of
 from initodds.engines import Engine, Problem
 from initodds.engines.auto import Auto
+from initodds.engines.optimizers import State
 from initodds.networks.network import Layer, Network
 from initodds.training import loop
 from initodds.training.evaluation import evaluate
@@ -226,8 +227,10 @@ def train(
     orders: Array,
     stream: int = ORDERS,
     on_epoch: Callable[[int], None] = lambda number: None,
+    states: Sequence[State] = (),
 ) -> History:
-    """Train R networks from their `layers`, each in its own of the data `orders` (R,) of a random stream."""
+    """Train R networks from their `layers`, each in its own of the data `orders` (R,) of a random stream; with the
+    optimizer as it is, or as it was left with the `states` of an earlier training."""
     data, task = subject.data, subject.task
     problem = problem_of(settings, subject)
     number = threads() if getattr(subject.engine, "in_threads", False) else 1
@@ -240,8 +243,9 @@ def train(
             with one_at_a_time:
                 on_epoch(epochs * len(members))
 
+        kept = {"states": [states[member] for member in members]} if states else {}
         with one_at_a_time:
-            engine = subject.engine(problem, [layers[member] for member in members])
+            engine = subject.engine(problem, [layers[member] for member in members], **kept)
         return loop.train(
             engine,
             len(data.train),
@@ -251,6 +255,7 @@ def train(
             checkpoints=settings.sgd.checkpoints,
             orders=[random_stream(settings.seed, stream, order) for order in np.unique(orders[members])],
             schedule=objects.schedule(settings),
+            keep_states=settings.diagnosis.escape,
             on_epochs=on_epochs,
         )
 
@@ -304,15 +309,17 @@ def diagnose(
 
 
 def escape_of(settings: Settings, subject: Subject, cell: Cell, members: Array, observer: Observer) -> dict[str, Array]:
-    """Which of the networks at the places `members` (M,) of a trained cell get out, by each way that is tried."""
+    """Which of the networks at the places `members` (M,) of a trained cell get out, by each way that is tried. The
+    optimizer goes on with what it had kept; a schedule of the learning rate begins anew."""
     stuck_cost = stuck_cost_of(subject, cell.best_constant_cost)
+    states = [cell.history.states[member] for member in members]
 
     def retrain(layers: Sequence[Sequence[Layer]], variant: Variant) -> Array:
         observer.stage(f"escape, {variant.name}")
         epochs, rate = settings.sgd.epochs * variant.steps, settings.sgd.learning_rate * variant.rate
         sgd = settings.sgd.model_copy(update={"epochs": epochs, "learning_rate": rate, "checkpoints": 0})
         changed = settings.model_copy(update={"sgd": sgd, "dtype": variant.dtype or settings.dtype})
-        after = train(changed, subject, layers, cell.orders[members], ORDERS_ONWARD)
+        after = train(changed, subject, layers, cell.orders[members], ORDERS_ONWARD, states=states)
         return outcomes.judge(after, cell.chance_level, rule_of(settings), stuck_cost).outcome
 
     return escapes([cell.history.layers[member] for member in members], cell.judgement.outcome[members], retrain)

@@ -155,7 +155,9 @@ def _ended(engine: Engine, subject: Subject) -> History:
     stack = engine.stack()
     seen = evaluate(stack, subject.data.test, subject.task, saturation=False)
     looks = {name: np.asarray(array)[None] for name, array in vars(seen).items()}
-    return History(steps=np.array([1]), finite=stack.finite(), overflows=engine.overflows, layers=[], **looks)
+    return History(
+        steps=np.array([1]), finite=stack.finite(), overflows=engine.overflows, layers=[], states=[], **looks
+    )
 
 
 def _outcome(settings: Settings, subject: Subject, history: History) -> Array:

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
-from initodds.engines.optimizers import Optimizer
+from initodds.engines.optimizers import Optimizer, State
 from initodds.networks.network import Layer, Network, Stack
 
 Array = np.ndarray
@@ -36,7 +36,7 @@ class Problem:
 
 class Engine(Protocol):
     """Takes steps of R networks on one problem. Made as `Engine(problem, replicates)`, where `replicates` has the
-    layers of each of the R networks.
+    layers of each of the R networks; `states`, what an earlier engine's optimizer had kept of each, goes on from there.
 
     side_by_side: how many networks of a usual size it is best given at once; 1 for one that trains them in turn.
     in_threads, where it has it: whether engines may train at the same time, each in a thread of its own.
@@ -44,7 +44,9 @@ class Engine(Protocol):
 
     side_by_side: ClassVar[int]
 
-    def __init__(self, problem: Problem, replicates: Sequence[Sequence[Layer]]) -> None: ...
+    def __init__(
+        self, problem: Problem, replicates: Sequence[Sequence[Layer]], states: Sequence[State] = ()
+    ) -> None: ...
 
     @classmethod
     def require_support(cls, network: Network, optimizer: Optimizer) -> None:
@@ -59,6 +61,10 @@ class Engine(Protocol):
 
     def stack(self) -> Stack:
         """The networks as they are now; the caller must not change its arrays."""
+
+    @property
+    def states(self) -> list[State]:
+        """What the optimizer has kept of each network, as copies."""
 
     @property
     def overflows(self) -> Array:

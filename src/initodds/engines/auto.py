@@ -9,7 +9,7 @@ import numpy as np
 
 from initodds.engines import Engine, Problem
 from initodds.engines.compiled import Compiled, unsupported
-from initodds.engines.optimizers import Optimizer
+from initodds.engines.optimizers import Optimizer, State
 from initodds.engines.stacked import Stacked
 from initodds.networks.network import Layer, Network
 
@@ -20,8 +20,10 @@ class Auto(Stacked):
     """Makes a `Compiled` engine where the problem can be compiled, and a `Stacked` one elsewhere, which is said in a
     line. Both take the same steps, to rounding."""
 
-    def __new__(cls, problem: Problem, replicates: Sequence[Sequence[Layer]]) -> Engine:  # type: ignore[misc]
-        return cls.choice(problem.network, problem.optimizer, problem.dtype)(problem, replicates)
+    def __new__(  # type: ignore[misc]
+        cls, problem: Problem, replicates: Sequence[Sequence[Layer]], states: Sequence[State] = ()
+    ) -> Engine:
+        return cls.choice(problem.network, problem.optimizer, problem.dtype)(problem, replicates, states)
 
     @classmethod
     def choice(cls, network: Network, optimizer: Optimizer, dtype: np.dtype) -> type[Engine]:

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from initodds.engines import Problem, building
-from initodds.engines.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
+from initodds.engines.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop, State
 from initodds.engines.stacked import Stacked
 from initodds.networks.activations import ACTIVATIONS, LOWEST_LOGISTIC, Linear, Logistic, Relu, Tanh
 from initodds.networks.network import Layer, Network, Stack
@@ -50,7 +50,7 @@ class Compiled:
 
     in_threads: ClassVar[bool] = True
 
-    def __init__(self, problem: Problem, replicates: Sequence[Sequence[Layer]]) -> None:
+    def __init__(self, problem: Problem, replicates: Sequence[Sequence[Layer]], states: Sequence[State] = ()) -> None:
         self.require_support(problem.network, problem.optimizer, np.dtype(problem.dtype))
         self._library = _library(np.dtype(problem.dtype))
         self._whole = Stack(problem.network, replicates, problem.dtype)
@@ -62,13 +62,12 @@ class Compiled:
         self._slots = _aligned((len(replicates), 0 if optimizer.fused else optimizer.slots, count), dtype)
         self._gradient = _aligned((count,), dtype)
         self._rates = np.ascontiguousarray(optimizer.rates(len(replicates), len(problem.network.sizes) - 1))
-        self._steps = 0
+        self._steps = states[0].steps if states else 0
         self._overflows = np.zeros(len(replicates), np.int64)
         self._problem, self._kept = _described(problem, self._examples, self._layout, self._library)
-        weights, *others = self._layout.views(self._networks)
-        weights[...] = self._first_weights[self._examples.present].transpose(1, 0, 2)
-        for mine, whole in zip(others, self._other_parameters, strict=True):
-            mine[...] = whole
+        self._fill(self._networks, self._whole)
+        for slot in range(self._slots.shape[1] if states else 0):
+            self._fill(self._slots[:, slot], Stack(problem.network, [state.slots[slot] for state in states], dtype))
 
     @classmethod
     def require_support(cls, network: Network, optimizer: Optimizer, dtype: np.dtype = FLOAT32) -> None:
@@ -104,26 +103,42 @@ class Compiled:
         self._steps += steps
 
     def stack(self) -> Stack:
-        weights, *others = self._layout.views(self._networks)
-        self._first_weights[self._examples.present] = weights.transpose(1, 0, 2)
-        for mine, whole in zip(others, self._other_parameters, strict=True):
-            whole[...] = mine
-        return self._whole
+        return self._read(self._networks, self._whole)
+
+    @property
+    def states(self) -> list[State]:
+        kept = [self._read(self._slots[:, slot], self._whole.zeros()) for slot in range(self._slots.shape[1])]
+        return [State(self._steps, [stack.replicate(r) for stack in kept]) for r in range(len(self._networks))]
 
     @property
     def overflows(self) -> Array:
         return self._overflows.copy()
 
-    @property
-    def _first_weights(self) -> Array:
-        """(features, R, units), the stack's weights of the first layers, as a view."""
-        weights = self._whole.weights[0]
-        return weights.reshape(len(weights), len(self._networks), -1, copy=False)
+    def _fill(self, networks: Array, stack: Stack) -> None:
+        """Take over the parameters of a stack, as (R, parameters)."""
+        weights, *others = self._layout.views(networks)
+        weights[...] = _first_weights(stack)[self._examples.present].transpose(1, 0, 2)
+        for mine, whole in zip(others, _other_parameters(stack), strict=True):
+            mine[...] = whole
 
-    @property
-    def _other_parameters(self) -> list[Array]:
-        """The stack's weights (R, fan_in, units) of the later layers, and its biases (R, 1, units)."""
-        return [*self._whole.weights[1:], *self._whole.biases]
+    def _read(self, networks: Array, stack: Stack) -> Stack:
+        """The stack, with what (R, parameters) has of it."""
+        weights, *others = self._layout.views(networks)
+        _first_weights(stack)[self._examples.present] = weights.transpose(1, 0, 2)
+        for mine, whole in zip(others, _other_parameters(stack), strict=True):
+            whole[...] = mine
+        return stack
+
+
+def _first_weights(stack: Stack) -> Array:
+    """(features, R, units), the stack's weights of the first layers, as a view."""
+    weights = stack.weights[0]
+    return weights.reshape(len(weights), stack.replicates, -1, copy=False)
+
+
+def _other_parameters(stack: Stack) -> list[Array]:
+    """The stack's weights (R, fan_in, units) of the later layers, and its biases (R, 1, units)."""
+    return [*stack.weights[1:], *stack.biases]
 
 
 def available() -> bool:

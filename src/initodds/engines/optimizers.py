@@ -13,9 +13,19 @@ from typing import ClassVar
 
 import numpy as np
 
+from initodds.networks.network import Layer
 from initodds.vocabulary import InputError
 
 Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """What an optimizer has kept of one network: how many steps it has taken, and its slots, each with arrays of the
+    shapes of the network's layers."""
+
+    steps: int = 0
+    slots: Sequence[Sequence[Layer]] = ()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from initodds.engines import Problem
-from initodds.engines.optimizers import Optimizer
+from initodds.engines.optimizers import Optimizer, State
 from initodds.networks.network import Layer, Network, Stack
 from initodds.vocabulary import InputError
 
@@ -53,7 +53,7 @@ class Sequential:
     one: ClassVar[type[One]]
     side_by_side: ClassVar[int] = 1
 
-    def __init__(self, problem: Problem, replicates: Sequence[Sequence[Layer]]) -> None:
+    def __init__(self, problem: Problem, replicates: Sequence[Sequence[Layer]], states: Sequence[State] = ()) -> None:
         self.require_support(problem.network, problem.optimizer)
         self._problem = problem
         dtype = np.dtype(problem.dtype)
@@ -84,6 +84,10 @@ class Sequential:
 
     def stack(self) -> Stack:
         return Stack(self._problem.network, [network.layers() for network in self._networks], self._problem.dtype)
+
+    @property
+    def states(self) -> list[State]:
+        return [State() for _ in self._networks]  # plain SGD keeps nothing
 
     @property
     def overflows(self) -> Array:

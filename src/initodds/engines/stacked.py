@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from initodds.engines import Problem
-from initodds.engines.optimizers import Optimizer
+from initodds.engines.optimizers import Optimizer, State
 from initodds.networks.features import Batch, Batches, Features
 from initodds.networks.network import Buffers, Layer, Network, Stack, flat
 
@@ -27,7 +27,7 @@ class Stacked:
     # processor.
     side_by_side: ClassVar[int] = 32
 
-    def __init__(self, problem: Problem, replicates: Sequence[Sequence[Layer]]) -> None:
+    def __init__(self, problem: Problem, replicates: Sequence[Sequence[Layer]], states: Sequence[State] = ()) -> None:
         self._problem = problem
         self._whole = Stack(problem.network, replicates, problem.dtype)
         # A feature that is zero in every training example adds nothing to a pre-activation, and its weights have no
@@ -46,13 +46,19 @@ class Stacked:
         # The rate goes into the outputs' errors, from which those of all layers are made.
         self._fused = problem.optimizer.fused and bool((rates == rates[:, :1]).all())
         self._batches: dict[tuple[int, ...], tuple[Array, Array, Buffers]] = {}
-        self._steps = 0
+        self._steps = states[0].steps if states else 0
         self._gradients: list[Array] = []
         self._slots: list[list[Array]] = []
         if not self._fused:
             self._gradients = [np.zeros_like(array) for array in self._parameters]
-            count = problem.optimizer.slots
-            self._slots = [[np.zeros_like(array) for _ in range(count)] for array in self._parameters]
+            self._slots = [[] for _ in self._parameters]
+            for slot in range(problem.optimizer.slots):
+                kept = [state.slots[slot] for state in states]
+                stack = Stack(problem.network, kept, problem.dtype) if kept else self._whole.zeros()
+                for slots, array in zip(
+                    self._slots, self._arrays(stack.restricted(self._features.present)), strict=True
+                ):
+                    slots.append(array)
 
     @classmethod
     def require_support(cls, network: Network, optimizer: Optimizer) -> None:
@@ -60,7 +66,12 @@ class Stacked:
 
     @property
     def _parameters(self) -> list[Array]:
-        return [*self._first, *self._part.weights[1:], *(self._part.biases if self._part.network.bias else [])]
+        return [*self._first, *self._arrays(self._part)[1:]]
+
+    @staticmethod
+    def _arrays(part: Stack) -> list[Array]:
+        """What is trained of networks: the weights of each layer, and then their biases, where they have any."""
+        return [*part.weights, *(part.biases if part.network.bias else [])]
 
     def steps(self, rows: Array, factors: Array | None = None) -> None:
         self._lay_out(apart=rows.ndim == 3)
@@ -169,6 +180,19 @@ class Stacked:
         (first,) = self._joined(self._first) if self._apart else self._first
         self._whole.weights[0][self._features.present] = first
         return self._whole
+
+    @property
+    def states(self) -> list[State]:
+        self._lay_out(apart=False)
+        kept = []
+        for slot in zip(*self._slots, strict=True):
+            whole = self._whole.zeros()
+            part = whole.restricted(self._features.present)
+            for mine, array in zip(self._arrays(part), slot, strict=True):
+                mine[...] = array
+            whole.weights[0][self._features.present] = part.weights[0]
+            kept.append(whole)
+        return [State(self._steps, [stack.replicate(r) for stack in kept]) for r in range(self._whole.replicates)]
 
     @property
     def overflows(self) -> Array:

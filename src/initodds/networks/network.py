@@ -155,6 +155,13 @@ class Stack:
         weights = [first, *(layer[r] for layer in self.weights[1:])]
         return [(w.copy(), b[r, 0].copy()) for w, b in zip(weights, self.biases, strict=True)]
 
+    def zeros(self) -> "Stack":
+        """As many networks of this shape, whose weights and biases are all 0."""
+        other = copy.copy(self)
+        other.weights = [np.zeros_like(array) for array in self.weights]
+        other.biases = [np.zeros_like(array) for array in self.biases]
+        return other
+
     def buffers(self, batch: int, apart: bool = False) -> Buffers:
         """Buffers for batches of this many examples. apart: for first layers that are multiplied one by one, so that
         what comes of a network is the same, bit for bit, whatever is beside it."""

@@ -1,10 +1,11 @@
 """What was seen of networks while they were trained."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from initodds.engines.optimizers import State
 from initodds.networks.network import Layer
 
 Array = np.ndarray
@@ -37,7 +38,8 @@ class History:
     steps: (C,) steps taken so far.  The others as in `Checkpoint`, with C in front: score (C, R), part_scores
         (C, R, parts), and so on.
     At the end: finite (R,) bool, whether all weights are; overflows (R,), how often the functions as they are taught,
-        as 1 / (1 + exp(-z)), would have overflowed in training; layers, per replicate the trained weights and biases.
+        as 1 / (1 + exp(-z)), would have overflowed in training; layers, per replicate the trained weights and biases;
+        states, per replicate what the optimizer has kept, empty where it was not asked for.
     """
 
     steps: Array
@@ -50,6 +52,7 @@ class History:
     finite: Array
     overflows: Array
     layers: list[list[Layer]]
+    states: list[State] = field(default_factory=list)
 
     @property
     def replicates(self) -> int:
@@ -64,6 +67,7 @@ def gather(histories: Sequence[History], members: Sequence[Sequence[int]]) -> Hi
     """
     order = np.argsort(np.concatenate(members))
     layers = [layers for history in histories for layers in history.layers]
+    states = [state for history in histories for state in history.states]
 
     def joined(name: str, axis: int) -> Array:
         return np.concatenate([getattr(history, name) for history in histories], axis).take(order, axis)
@@ -79,4 +83,5 @@ def gather(histories: Sequence[History], members: Sequence[Sequence[int]]) -> Hi
         finite=joined("finite", 0),
         overflows=joined("overflows", 0),
         layers=[layers[place] for place in order],
+        states=[states[place] for place in order] if states else [],
     )

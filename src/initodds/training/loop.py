@@ -33,12 +33,14 @@ def train(
     checkpoints: int,
     orders: Sequence[np.random.Generator],
     schedule: Schedule = Schedule(),  # noqa: B008  it is frozen
+    keep_states: bool = False,
     on_epochs: Callable[[int], None] = lambda epochs: None,
 ) -> History:
     """Train the engine's networks on `examples` training examples, in an order that is drawn anew each epoch.
 
     orders: what draws it: one generator for all networks, or one for each, so that each has an order of its own. A
         batch of all examples has no order, and none is drawn.
+    keep_states: whether the optimizer is to be gone on with after the end.
     The last mini-batch of an epoch is as short as it comes out. `look` sees the networks before the first step, at
     `checkpoints` log-spaced steps within the first epoch, and after the epochs of `epochs_looked_after`. `on_epochs` is
     told of the epochs that are done, a few at a time where they are short.
@@ -78,6 +80,7 @@ def train(
         finite=stack.finite(),
         overflows=engine.overflows,
         layers=[stack.replicate(r) for r in range(stack.replicates)],
+        states=engine.states if keep_states else [],
     )
 
 
