@@ -203,6 +203,7 @@ ENTRIES: tuple[Cause, ...] = (
             "rate_x10",
             "rate_x100",
             "adam",
+            "init_of_activation",
             "momentum",
             "cross_entropy",
             "standardize_inputs",
