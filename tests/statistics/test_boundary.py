@@ -8,8 +8,9 @@ from scipy.special import expit, xlogy
 
 from initodds import datasets
 from initodds.initializers import Centred
+from initodds.networks.activations import FLAT_SLOPE
 from initodds.statistics.boundary import boundary, fit
-from initodds.verdicts.theory import SATURATION, predict_boundary
+from initodds.verdicts.theory import predict_boundary, saturates_at
 from initodds.vocabulary import InputError
 
 X = np.linspace(0, 0.2, 9)
@@ -141,16 +142,26 @@ def test_an_unknown_outcome_is_no_edge_that_is_not_crossed():
         boundary(frame, by="init.centre")
 
 
-def test_the_prediction_is_where_the_luckiest_unit_saturates(rng: np.random.Generator):
-    assert expit(SATURATION) * expit(-SATURATION) == pytest.approx(0.04 / 4)
+@pytest.mark.parametrize("activation", ["logistic", "tanh"])
+def test_the_prediction_is_where_the_luckiest_unit_saturates(activation: str, rng: np.random.Generator):
+    steep = {"logistic": lambda z: expit(z) * expit(-z) / 0.25, "tanh": lambda z: 1 / np.cosh(z) ** 2}
+    assert steep[activation](saturates_at(activation)) == pytest.approx(FLAT_SLOPE)
     data = datasets.mnist_5k()
     half_width = 0.5
-    centre = float(predict_boundary(data, half_width))
+    centre = float(predict_boundary(data, half_width, activation=activation))
     x = data.train.x[rng.choice(4000, size=300, replace=False)].astype(float)
     least = []
     for _ in range(100):
         weights, biases = Centred(centre, half_width)(rng, 784, 30)
         least.append((x @ weights + biases).min(axis=1).mean())
-    assert np.mean(least) == pytest.approx(SATURATION, abs=0.5)
-    wide, narrow = predict_boundary(data, np.array([1.0, 0.1]))
+    assert np.mean(least) == pytest.approx(saturates_at(activation), abs=0.5)
+    wide, narrow = predict_boundary(data, np.array([1.0, 0.1]), activation=activation)
     assert wide > centre > narrow > 0
+
+
+def test_an_activation_without_an_upper_end_has_no_edge():
+    data = datasets.xor()
+    with pytest.raises(InputError, match=r"^activation=relu: is not flat for any large z.*; one of logistic, tanh$"):
+        predict_boundary(data, 0.5, activation="relu")
+    with pytest.raises(InputError, match=r"activation=swish: one of logistic, "):
+        predict_boundary(data, 0.5, activation="swish")

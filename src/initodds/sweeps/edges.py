@@ -23,7 +23,6 @@ from tabulate import tabulate
 
 from initodds.cells import advice, objects
 from initodds.cells.settings import Count, Section, Settings
-from initodds.networks.activations import Logistic
 from initodds.statistics.edges import Edge, Search
 from initodds.statistics.frames import require_outcome
 from initodds.sweeps import composing, jobs, plan
@@ -205,9 +204,9 @@ def _predicted(key: str, settings: Settings, outcome: str) -> float:
     hidden, data = settings.network.hidden, objects.dataset(settings)
     network = objects.network(settings, data.features, settings.network.outputs or data.outputs)
     known = key == "init.centre" and outcome in ("converged", "stuck") and "half_width" in settings.init
-    if not (known and len(hidden) == 1 and isinstance(network.activations[0], Logistic)):
+    if not (known and len(hidden) == 1 and network.activations[0].ends[1] is not None):
         return float("nan")
-    return float(predict_boundary(data, float(settings.init["half_width"]), hidden[0]))
+    return float(predict_boundary(data, float(settings.init["half_width"]), hidden[0], network.activations[0]))
 
 
 def _write(
