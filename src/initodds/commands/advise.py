@@ -1,6 +1,5 @@
 """The command `initodds-advise`: what should be changed? Changes that fit the cause, tried, and the best confirmed."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 
@@ -9,7 +8,7 @@ from tabulate import tabulate
 
 from initodds.cells import config
 from initodds.cells.settings import Settings
-from initodds.commands.pipe import ends_with_its_reader
+from initodds.commands.manners import Parser, ends_with_its_reader
 from initodds.commands.stored import find_run, with_data_root
 from initodds.sweeps import advising, jobs
 from initodds.sweeps.advising import Advised
@@ -25,7 +24,7 @@ MINUTES = 5.0
 @ends_with_its_reader()
 def main() -> None:
     """The command `initodds-advise`: what to change so that the networks of a cell converge, with measured odds."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="initodds-advise",
         description=main.__doc__,
         epilog="Each change is tried on 4 networks, the better ones on 16, and the best is confirmed on 64 others. All"

@@ -13,7 +13,7 @@ from tabulate import tabulate
 
 from initodds.cells import cell, config
 from initodds.cells.settings import Settings
-from initodds.commands.pipe import ends_with_its_reader
+from initodds.commands.manners import Parser, ends_with_its_reader
 from initodds.networks.network import Stack
 from initodds.networks.weights_files import read_layers
 from initodds.tracking.store import DEFAULT_EXPERIMENT, DEFAULT_URI
@@ -32,7 +32,7 @@ STARTS = 32
 def main() -> None:
     """The command `initodds-explain`: why a network is stuck, from its stored weights; or what an init does before any
     training."""
-    parser = argparse.ArgumentParser(prog="initodds-explain", description=main.__doc__)
+    parser = Parser(prog="initodds-explain", description=main.__doc__)
     parser.add_argument(
         "asked",
         metavar="RUN_ID | KEY=VALUE",
@@ -40,8 +40,9 @@ def main() -> None:
         help="a replicate's run, or a cell's for all its stored networks; or the first characters of its id. With"
         " --start or --weights, a cell as initodds takes it",
     )
-    parser.add_argument("--start", action="store_true", help="look at a cell's networks before any training")
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--start", action="store_true", help="look at a cell's networks before any training")
+    what.add_argument(
         "--weights",
         metavar="FILE",
         help="look at a trained network from elsewhere, of the cell's data and network: npz, safetensors, .pt or .pth"

@@ -9,9 +9,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from initodds.commands.pipe import ends_with_its_reader
+from initodds.commands.manners import Parser, ends_with_its_reader
 from initodds.vocabulary import InputError, one_line
 
 if TYPE_CHECKING:
@@ -34,11 +34,6 @@ EXAMPLE = """example:
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        sys.exit(f"{self.prog}: {message}; --help says more")
-
-
 @ends_with_its_reader()
 def main() -> None:
     """The command `initodds-map`: train one network for each point of a plane of two settings, and draw the map."""
@@ -52,7 +47,7 @@ def main() -> None:
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(
+    parser = Parser(
         prog="initodds-map",
         description=main.__doc__,
         epilog=EXAMPLE,

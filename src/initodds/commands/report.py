@@ -1,11 +1,10 @@
 """The command `initodds-report`: the tables and figures of a sweep, as one page to read and the files beside it."""
 
-import argparse
 import sys
 import warnings
 from pathlib import Path
 
-from initodds.commands.pipe import ends_with_its_reader
+from initodds.commands.manners import Parser, ends_with_its_reader
 from initodds.tracking import loading
 from initodds.tracking.store import DEFAULT_EXPERIMENT, DEFAULT_URI
 from initodds.vocabulary import InputError, one_line
@@ -14,7 +13,7 @@ from initodds.vocabulary import InputError, one_line
 @ends_with_its_reader()
 def main() -> None:
     """The command `initodds-report`: a sweep as one page, report.html, its tables and figures as files beside it."""
-    parser = argparse.ArgumentParser(prog="initodds-report", description=main.__doc__)
+    parser = Parser(prog="initodds-report", description=main.__doc__)
     sweep = "its run id, or the first characters; all: every cell, also of no sweep (default: %(default)s)"
     parser.add_argument("--sweep", default="latest", help=sweep)
     parser.add_argument("--out", default="report", help="the folder, made where it is missing (default: report)")
@@ -58,3 +57,7 @@ def write(sweep: str, folder: Path, uri: str, experiment: str) -> tuple[Path, in
     except OSError as error:
         raise InputError(f"--out={folder}: cannot be written ({one_line(error)})") from error
     return folder / report.NAME, len(made.networks)
+
+
+if __name__ == "__main__":
+    main()

@@ -13,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from initodds.cells import advice, options
-from initodds.commands.pipe import ends_with_its_reader
+from initodds.commands.manners import ends_with_its_reader
 from initodds.vocabulary import InputError, one_line
 
 

@@ -1,6 +1,5 @@
 """The command `initodds-ui`: MLflow's UI on what is tracked, with the links that open on what one wants to see."""
 
-import argparse
 import json
 import os
 import socket
@@ -8,7 +7,7 @@ import sys
 from typing import Any
 from urllib.parse import quote
 
-from initodds.commands.pipe import ends_with_its_reader
+from initodds.commands.manners import Parser, ends_with_its_reader
 from initodds.sweeps.report import NAME
 from initodds.tracking import loading, reading
 from initodds.tracking.store import DEFAULT_EXPERIMENT, DEFAULT_URI, Store, search, store_errors
@@ -25,7 +24,7 @@ MOST_LISTED = 100
 def main() -> None:
     """The command `initodds-ui`: serve MLflow's UI on what is tracked, and print links: the last sweep's cells with the
     columns that matter, its page, its report."""
-    parser = argparse.ArgumentParser(prog="initodds-ui", description=main.__doc__)
+    parser = Parser(prog="initodds-ui", description=main.__doc__)
     parser.add_argument("--uri", default=DEFAULT_URI, help="tracking URI (default: %(default)s)")
     parser.add_argument("--experiment", default=DEFAULT_EXPERIMENT, help="default: %(default)s")
     parser.add_argument("--port", type=int, default=5000, help="default: %(default)s")

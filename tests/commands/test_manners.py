@@ -1,5 +1,6 @@
-"""Commands whose reader has gone, as in `initodds-explain RUN_ID | head -3`."""
+"""What every command does alike."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -39,6 +40,17 @@ def unread(folder: Path, module: str, *arguments: str, unbuffered: str = "") -> 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_closed_pipe_ends_every_command_without_a_word(module: str, tmp_path: Path):
     assert unread(tmp_path, module, "--help") == (ENDED, "")
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if not module.endswith(".run")])  # that is Hydra's
+def test_a_wrong_option_is_told_in_one_line(module: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "argv", ["initodds", "--no-such-option", "--start", "--weights", "w.npz"])
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(module).main()
+    name = module.rpartition(".")[2]
+    assert str(ended.value).startswith(f"initodds-{name}: ")
+    assert str(ended.value).endswith("; --help says more")
+    assert "\n" not in str(ended.value)
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
