@@ -10,15 +10,21 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import erf
 
 import initodds
 from initodds.cells.cell import subject_of
+from initodds.networks.activations import ACTIVATIONS
 
 FOLDER = Path(__file__).parents[1] / "experiments"
 STUDIES = sorted(path.parent.name for path in FOLDER.glob("*/study.py"))
 
+FOUR_ORDERS = ("01-thread-claims", "02-phase-diagram", "03-local-minimum")
+"""The studies that were run when the replicates of a cell shared four data orders."""
+
 RATE = re.compile(r"\d+/\d+, [\d.]+ % \[[\d.]+, [\d.]+\]")
 ESTIMATE = re.compile(r"\b\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\]")
+DEPTH = re.compile(r"\b\d+\.\d \[\d+\.\d, \d+\.\d\]")
 
 
 @pytest.fixture(scope="module", params=STUDIES)
@@ -46,17 +52,20 @@ def test_every_rate_that_a_readme_quotes_stands_in_the_summary(study: ModuleType
     readme = " ".join((study.FOLDER / "README.md").read_text().split())
     folders = {study.FOLDER.name, *re.findall(r"\b(\d\d-[a-z-]+)\b", readme)} & set(STUDIES)
     summary = " ".join(" ".join((FOLDER / name / "summary.md").read_text() for name in sorted(folders)).split())
-    quoted = RATE.findall(readme) + ESTIMATE.findall(readme)
+    quoted = [quote for kind in (RATE, ESTIMATE, DEPTH) for quote in kind.findall(readme)]
     assert quoted
     assert [text for text in quoted if text not in summary] == []
 
 
-def test_results_are_one_row_a_replicate_over_several_data_orders(study: ModuleType):
+def test_results_are_one_row_a_replicate_each_in_a_data_order_of_its_own(study: ModuleType):
     if not (study.FOLDER / "results.csv").exists():
-        pytest.skip("its networks share no data order")
+        pytest.skip("its results are not one row a replicate of a sweep")
     frame = pd.read_csv(study.FOLDER / "results.csv")
     assert not frame.duplicated([*study.SETTINGS, "seed", "replicate"]).any()
-    assert (frame.groupby(study.SETTINGS)["order"].nunique() == 4).all()
+    if study.FOLDER.name in FOUR_ORDERS:
+        assert (frame.groupby(study.SETTINGS)["order"].nunique() == 4).all()
+    else:
+        assert (frame["order"] == frame["replicate"]).all()
 
 
 def test_the_results_on_xor_are_one_row_a_network_of_the_cells_that_the_configs_name():
@@ -140,6 +149,47 @@ def test_the_bounds_on_being_born_dead_are_exact_where_they_can_be_counted():
         assert study.lower_bound(width, 2) == pytest.approx(2 * p * p + (1 - 2 * p) * p**2)
 
 
+def mean_field() -> ModuleType:
+    return load("09-depth").mean_field
+
+
+def test_the_edge_of_chaos_is_where_it_has_been_published():
+    theory = mean_field()
+    assert theory.edge("tanh", 1e-12, (0.9, 3.0)) == pytest.approx(1, abs=1e-3)  # Poole et al. (2016)
+    assert theory.edge("tanh", 0.05, (1.0, 3.0)) == pytest.approx(1.76, abs=0.005)  # Schoenholz et al. (2017)
+    assert theory.edge("tanh", 2.01e-5, (1.0, 3.0)) == pytest.approx(1.05, abs=0.005)  # Xiao et al. (2018)
+    assert theory.depth_scale("relu", 2.0, 0.0) == np.inf  # He et al. (2015)
+
+
+def test_a_correlation_is_carried_on_as_closed_forms_and_its_own_derivative_have_it():
+    theory = mean_field()
+    for c in (0.0, 0.3, 0.9):
+        for q in (0.5, 4.0):  # Williams (1997)
+            exact = 2 / np.pi * np.arcsin(2 * q * c / (1 + 2 * q))
+            assert theory.product(erf, q, c) == pytest.approx(exact, abs=1e-9)
+        assert theory.product(np.sin, 2.0, c) == pytest.approx(np.exp(-2.0) * np.sinh(2.0 * c), abs=1e-12)
+    for activation, q in (("tanh", 1.3), ("logistic", 60.0)):
+        value = ACTIVATIONS[activation]().value
+        c, step = 0.4, 1e-4
+        rise = (theory.product(value, q, c + step) - theory.product(value, q, c - step)) / (2 * step * q)
+        assert theory.slope(activation, 3.0, q, c) == pytest.approx(3.0 * rise, rel=1e-4)
+
+
+def test_wide_random_networks_have_the_size_and_the_similarity_of_theory():
+    theory, rng, width, weights, biases = mean_field(), np.random.default_rng(0), 300, 4.0, 0.05
+    found = []
+    for _ in range(100):
+        z = np.sqrt(2) * rng.standard_normal((2, width))
+        for _ in range(25):
+            w, b = rng.standard_normal((width, width)), np.sqrt(biases) * rng.standard_normal(width)
+            z = np.sqrt(weights / width) * np.tanh(z) @ w + b
+        found.append(((z**2).mean(), (z[0] * z[1]).mean() / (z**2).mean()))
+    expected = theory.size("tanh", weights, biases), theory.similarity("tanh", weights, biases)
+    error = np.std(found, axis=0) / np.sqrt(len(found))
+    assert (abs(np.mean(found, axis=0) - expected) < 3 * error).all()
+    assert (error < 0.02).all()
+
+
 def test_every_rate_among_the_findings_stands_in_the_summary_of_its_study():
     text = (FOLDER.parent / "docs" / "findings.md").read_text()
     items = [" ".join(item.split()) for item in text.replace("\n\n", "\n- ").split("\n- ")]
@@ -148,7 +198,8 @@ def test_every_rate_among_the_findings_stands_in_the_summary_of_its_study():
     for finding in findings:
         folder = re.findall(r"\.\./experiments/([\w-]+)/README\.md", finding)[-1]
         summary = " ".join((FOLDER / folder / "summary.md").read_text().split())
-        assert [rate for rate in RATE.findall(finding) if rate not in summary] == []
+        quoted = [quote for kind in (RATE, ESTIMATE, DEPTH) for quote in kind.findall(finding)]
+        assert [quote for quote in quoted if quote not in summary] == []
 
 
 def test_the_summary_of_the_benchmark_is_what_its_results_give(monkeypatch: pytest.MonkeyPatch):
