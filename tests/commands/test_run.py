@@ -55,6 +55,15 @@ def test_a_sweep_from_the_command_to_the_table(launcher: str, tmp_path: Path, mo
     assert {path.name for path in artifacts.iterdir()} == files
 
 
+def test_a_sweep_of_too_many_cells_for_a_picture_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    xor = ("data=xor", "network.hidden=[2]", "sgd.batch_size=4", "sgd.epochs=1", "tracking.replicates=table")
+    done = command(tmp_path, "-m", *xor, "replicates=1", "init=unit,half", "seed=range(7)")
+    assert done.returncode == 0, done.stderr
+    (sweep,) = [run for run in runs_in(tmp_path, monkeypatch) if run.data.tags["level"] == "sweep"]
+    assert not Path(sweep.info.artifact_uri, "rates.png").exists()
+    assert Path(sweep.info.artifact_uri, "report.html").exists()
+
+
 def test_one_cell_alone_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     program = [sys.executable, "-m", "initodds", *SMALL, "init=unit"]
     done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -22,7 +22,7 @@ def of_sweep(opened: Store, run: Run, tracked: Sequence[TrackedCell], failed: Se
 
     Names the cells that did not finish, each with its error, on standard error.
     """
-    from initodds.statistics import figures  # late: a single cell has a table, and no picture
+    from initodds.sweeps import report_pictures  # late: a single cell has a table, and no picture
 
     cells = reading.counts_of(opened, tracked)
     if len(cells):
@@ -40,7 +40,8 @@ def of_sweep(opened: Store, run: Run, tracked: Sequence[TrackedCell], failed: Se
         run.log(numbers, {}, store.description(markdown))
         run.client.log_text(run.id, markdown, "rates.md")
         run.client.log_text(run.id, of_cells.to_csv(index=False), "rates.csv")
-        run.client.log_figure(run.id, figures.sweep_map(of_cells, by), "rates.png")
+        if picture := report_pictures.of_map(of_cells, by):
+            run.client.log_figure(run.id, picture, "rates.png")
     for name, error in failed:
         print(f"failed: {name}: {error}", file=sys.stderr)
 
