@@ -107,7 +107,7 @@ def open_store(tracking_uri: str | None, experiment: str | None, key: str = "tra
     if tracked is None:
         names = ", ".join(experiment.name for experiment in client.search_experiments())
         raise InputError(f"experiment={name}: not in {shown(uri)}; it has {names}")
-    return Store(client, tracked.experiment_id)
+    return Store(client, tracked.experiment_id, tracked.artifact_location)
 
 
 def find_sweep(store: Store, sweep: str) -> str:

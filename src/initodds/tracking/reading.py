@@ -180,7 +180,11 @@ def artifact(store: Store, run_id: str, name: str) -> bytes:
 
 
 def _folder_of(store: Store, run_id: str) -> Path | None:
-    """Where a run's artifacts lie, if in a folder of this machine: to read them there takes a tenth of the time."""
+    """Where a run's artifacts lie, if in a folder of this machine: to read them there takes a tenth of the time. Most
+    often it is where MLflow puts them, and the store need not be asked."""
+    usual = Path(store.location, run_id, "artifacts")
+    if store.location.startswith("/") and usual.is_dir():
+        return usual
     uri = str(store.client.get_run(run_id).info.artifact_uri)
     return Path(uri) if uri.startswith("/") else None
 

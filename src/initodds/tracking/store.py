@@ -27,7 +27,7 @@ from initodds.vocabulary import InputError, one_line
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric
+    from mlflow.entities import Experiment, Metric
 
 Result = TypeVar("Result")
 
@@ -80,10 +80,14 @@ def store_errors() -> tuple[type[Exception], ...]:
 
 @dataclass(frozen=True)
 class Store:
-    """A tracking store and the experiment in it that the runs go to."""
+    """A tracking store and the experiment in it that the runs go to.
+
+    location: where the artifacts of its runs lie, each run's in a folder of its own.
+    """
 
     client: "MlflowClient"
     experiment_id: str
+    location: str
 
 
 def connect(uri: str, experiment: str) -> Store:
@@ -92,7 +96,8 @@ def connect(uri: str, experiment: str) -> Store:
     Raises as `client_of`.
     """
     client = client_of(uri)
-    return Store(client, experiment_of(client, uri, experiment))
+    found = experiment_of(client, uri, experiment)
+    return Store(client, found.experiment_id, found.artifact_location)
 
 
 def connect_at_start(uri: str, experiment: str, patience: float) -> Store:
@@ -101,17 +106,18 @@ def connect_at_start(uri: str, experiment: str, patience: float) -> Store:
     return patiently(lambda: connect(uri, experiment), patience if uri.startswith("sqlite:") else 0)
 
 
-def experiment_of(client: "MlflowClient", uri: str, name: str) -> str:
-    """The id of the experiment of this name, made where it is missing: an SQLite file's artifacts go beside it."""
+def experiment_of(client: "MlflowClient", uri: str, name: str) -> "Experiment":
+    """The experiment of this name, made where it is missing: an SQLite file's artifacts go beside it."""
     from mlflow.exceptions import MlflowException
 
     location = str(path_of(uri).parent / "mlruns" / re.sub(r"\W+", "-", name)) if uri.startswith(SQLITE) else None
     try:
-        found = client.get_experiment_by_name(name)
-        return str(found.experiment_id if found else client.create_experiment(name, location, EXPERIMENT_TAGS))
+        if found := client.get_experiment_by_name(name):
+            return found
+        return client.get_experiment(client.create_experiment(name, location, EXPERIMENT_TAGS))
     except MlflowException as error:
         if found := client.get_experiment_by_name(name):  # another process has made it meanwhile
-            return str(found.experiment_id)
+            return found
         raise StoreError(f"tracking.uri={shown(uri)}: {one_line(error)}") from error
 
 
