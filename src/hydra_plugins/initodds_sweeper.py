@@ -71,6 +71,9 @@ class CellSweeper(Sweeper):
             todo = plan.to_do(store, run.id, planned, rerun=bool(tracked.rerun))
             if tracked_already := sum(cell.error is None for cell in planned) - len(todo):
                 print(f"{tracked_already} of {len(planned)} cells need not be run", file=sys.stderr)
+            for cell in planned:
+                if todo and cell.error is not None:  # told now, before the others start, and again at the end
+                    print(f"not accepted: {cell.told()}", file=sys.stderr)
             with Monitor(len(todo)) as monitor:
                 returned = self.launch(todo)
                 first = [cell.asked.replicates for cell in planned]

@@ -222,3 +222,17 @@ def test_targets_that_no_output_can_have_are_warned_of(tmp_path: Path, caplog: p
     caplog.clear()
     cell.run(settings.model_copy(update={"network": settings.network.model_copy(update={"output": "linear"})}))
     assert "targets" not in caplog.text
+
+
+def test_a_regression_that_learned_nothing_is_stuck_on_whichever_side_of_the_mean_it_ends(tmp_path: Path):
+    """Where the training examples are judged, R^2 is near 0 and of either sign."""
+    rng = np.random.default_rng(0)
+    rows = [f"{a:.4f},{b:.4f},{2 * a - b:.4f}" for a, b in rng.normal(size=(300, 2))]
+    (tmp_path / "two.csv").write_text("\n".join(["a,b,y", *rows]))
+    trained = cell.run(settings_of("data=table", f"data.path={tmp_path}/two.csv", "data.target=y", "init=gaussian",
+                                   "init.std=0.001", "sgd.epochs=1", "sgd.learning_rate=1e-4", "replicates=16",
+                                   "diagnosis.of=none"))  # fmt: skip
+    scores = trained.history.score[-1]
+    assert (scores > 0).any()
+    assert (scores < 0).any()
+    assert set(trained.judgement.outcome) == {"stuck"}

@@ -130,7 +130,8 @@ def test_the_task_can_be_set(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     path = written(tmp_path, ".csv")
     assert table(path, "petals", "regression").train.y.tolist() == [[5], [3], [5], [3], [5], [4]]
     assert table(path, ["petals", "length"]).outputs == 2
-    assert caplog.text == ""
+    assert "data.task" not in caplog.text
+    assert "text, as a column of 0 and 1 for each value: 'colour' (3), 'kind' (2)" in caplog.text
     assert table(path, "petals", leave_out=["kind", "colour"]).features == 2
 
 
@@ -232,7 +233,13 @@ NUMBERS = lines(lambda row: row / 4, lambda row: row * row)
         (lines(lambda row: f"2020-01-{row + 1:02}", lambda row: row), {}, "column 'a' is of date32"),
         ("a,a,y\n1,2,3\n", {}, "two columns are named 'a'"),
         (GOOD + "1,x,3\n", {}, "cannot be read as a table (CSV parse error: Expected 2 columns, got 3"),
-        (b"a,y\n1,\xe9\n", {}, "cannot be read as a table ('utf-8'"),
+        (b"a,y\n1,\xe9\n", {}, "is text, but not in UTF-8"),
+        (
+            lines(lambda row: f'"{row},5"', lambda row: row),
+            {},
+            "column 'a': '0,5' is text, as all with a comma; numbers",
+        ),
+        (lines(lambda row: row / 4, lambda row: f'"{row},000"'), {}, "column 'y': '0,000' is text"),
         (b"\x89PNG\0\0\0", {}, "is no text"),
         (b"a" * 2**21, {}, "no line ends within its first"),
         (b"a,y\n" + b"lorem ipsum " * 2**18, {}, "a row takes more than 1048576 bytes"),

@@ -94,5 +94,5 @@ def test_what_is_unknown_or_does_not_fit_is_refused(output: str, cost: str, said
 
 
 def test_softmax_needs_an_output_for_each_class():
-    with pytest.raises(InputError, match=r"network.output=softmax: needs an output for each class"):
+    with pytest.raises(InputError, match=r"network.output=softmax: shares that add up to 1, of two classes"):
         Network((3, 1), output="softmax", cost="cross_entropy")

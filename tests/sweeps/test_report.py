@@ -55,12 +55,13 @@ def test_every_target_is_named():
 
 def test_outcomes_are_defined_as_the_task_has_them():
     classes = dict(definitions(targets(("digits", 0.85))))
-    assert "test accuracy cannot be told from that of always naming one class" in classes["stuck"]
+    assert "on the test set (on the training set, where there is no other)" in classes["stuck"]
+    assert "cannot be told from that of always naming one class" in classes["stuck"]
     assert classes["partial"] == "at least one class is hardly ever recognised"
     numbers = dict(definitions(targets(("diabetes", 0.3), accuracy=np.nan, r_squared=0.1)))
     assert "accuracy" not in " ".join(numbers.values())
     assert "class" not in " ".join(numbers.values())
-    assert numbers["converged"] == "the test R² is at or over the target, 0.3"
+    assert numbers["converged"] == "the R² is at or over the target, 0.3"
     xor = targets(("digits", 0.85), ("xor", 0.85)).assign(**{"outcome.every_example": [False, True]})
     assert dict(definitions(xor))["partial"].endswith("; of xor, where every example counts, if one is wrong")
 

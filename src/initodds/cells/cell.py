@@ -15,7 +15,7 @@ from initodds.cells.settings import Settings
 from initodds.cells.streams import ORDERS, ORDERS_ONWARD, random_stream
 from initodds.cells.threads import in_threads, threads
 from initodds.datasets import Dataset
-from initodds.datasets.tasks import Task, task_of
+from initodds.datasets.tasks import UNTOLD, Task, task_of
 from initodds.engines import Engine, Problem
 from initodds.engines.auto import Auto
 from initodds.engines.optimizers import State
@@ -162,19 +162,16 @@ def run(
     drawn = (subject.drawing.replicate(settings.seed, int(replicate)) for replicate in replicates)
     history = train(settings, subject, list(drawn), orders, on_epoch=observer.epoch)
     seconds = time.perf_counter() - start
-    test, rule = subject.data.test, rule_of(settings)
-    # What is judged on all that there is to learn, as XOR, is no sample of anything.
-    standard_errors = rule.standard_errors if test is not subject.data.train else 0.0
-    chance_level = subject.task.chance_level(test.y, standard_errors)
-    best_constant_cost = subject.network.head.best_constant_cost(subject.task.targets(test.y))
-    stuck_cost = stuck_cost_of(subject, best_constant_cost)
+    chance_level = chance_level_of(settings, subject)
+    best_constant_cost = subject.network.head.best_constant_cost(subject.task.targets(subject.data.test.y))
+    judgement = outcomes.judge(history, chance_level, rule_of(settings), stuck_cost_of(subject, best_constant_cost))
     trained = Cell(
         settings=settings,
         subject=subject,
         replicates=replicates,
         orders=orders,
         history=history,
-        judgement=outcomes.judge(history, chance_level, rule, stuck_cost),
+        judgement=judgement,
         chance_level=chance_level,
         best_constant_cost=best_constant_cost,
         seconds=seconds,
@@ -210,9 +207,16 @@ def subject_of(settings: Settings) -> Subject:
     return Subject(data, task, network, drawing, engine)
 
 
+def chance_level_of(settings: Settings, subject: Subject) -> float:
+    """The score up to which a network has learned nothing. What is judged on all that there is to learn, as XOR, is no
+    sample of anything, so that any score over it is told from it."""
+    is_sample = subject.data.test is not subject.data.train
+    return subject.task.chance_level(subject.data.test.y, settings.outcome.standard_errors if is_sample else 0.0)
+
+
 def stuck_cost_of(subject: Subject, best_constant_cost: float) -> float:
     """The cost under which a network has learned something, whatever its score, see `outcomes.judge`."""
-    return outcomes.TOLD * best_constant_cost if subject.data.test is subject.data.train else 0.0
+    return (1 - UNTOLD) * best_constant_cost if subject.data.test is subject.data.train else 0.0
 
 
 def rule_of(settings: Settings) -> outcomes.Rule:

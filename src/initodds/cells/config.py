@@ -94,9 +94,10 @@ def _with_suited_output(plain: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(network, dict) or network.get("output", SUITED) is not None:
         return plain
     any_output = {**plain, "network": {**network, "output": SUITED["regression"]}}
-    task = objects.dataset(Settings.model_validate(any_output)).task
-    _say(f"network.output={SUITED[task]}: suits a {task}, and none is set")
-    return {**plain, "network": {**network, "output": SUITED[task]}}
+    data = objects.dataset(Settings.model_validate(any_output))
+    output = SUITED[data.task]
+    _say(f"network.output={output}: suits {data.name}, a {data.task}, and none is set")
+    return {**plain, "network": {**network, "output": output}}
 
 
 def _at_usual_rate(settings: Settings, network: Network) -> Settings:

@@ -162,8 +162,10 @@ def _ended(engine: Engine, subject: Subject) -> History:
 
 def _outcome(settings: Settings, subject: Subject, history: History) -> Array:
     """(R,) str, as `cell.run` has them."""
-    test, rule = subject.data.test, cell.rule_of(settings)
-    standard_errors = rule.standard_errors if test is not subject.data.train else 0.0
-    chance_level = subject.task.chance_level(test.y, standard_errors)
-    best_constant_cost = subject.network.head.best_constant_cost(subject.task.targets(test.y))
-    return outcomes.judge(history, chance_level, rule, cell.stuck_cost_of(subject, best_constant_cost)).outcome
+    best_constant_cost = subject.network.head.best_constant_cost(subject.task.targets(subject.data.test.y))
+    return outcomes.judge(
+        history,
+        cell.chance_level_of(settings, subject),
+        cell.rule_of(settings),
+        cell.stuck_cost_of(subject, best_constant_cost),
+    ).outcome

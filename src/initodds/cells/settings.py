@@ -34,6 +34,7 @@ class DataSettings(Section):
     autoencode: bool = False
     output: str | Target_ | None = "logistic"
     outputs: Count | None = None
+    usual_batch_size: Count = 10
     every_example: bool = False
     target_accuracy: Target
 

@@ -136,4 +136,6 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
+    if isinstance(error, UnicodeDecodeError) or "invalid UTF8" in str(error):
+        return InputError(f"data.path={path}: is text, but not in UTF-8, which it has to be")
     return InputError(f"data.path={path}: cannot be read as a table ({one_line(error)[:200]})")

@@ -1,6 +1,7 @@
 """Tables: scikit-learn's small ones, and a user's own."""
 
 import logging
+import re
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -23,6 +24,9 @@ MAX_CLASSES = 1000
 
 FEW_NUMBERS = 20
 """Different whole numbers that a target is taken for classes with, if nobody says which task it is."""
+
+WITH_COMMA = re.compile(r"[-+]?\d+(,\d+)+(\.\d*)?")
+"""A number with a comma before its decimals, or between its thousands."""
 
 ROW_NUMBERS = ("", "id", "index", "row", "unnamed: 0")
 """Names of columns that, where they count the rows, tell nothing of the examples."""
@@ -138,7 +142,11 @@ def _table(
     columns = file.read([*features, *targets])
     if not len(columns):
         raise InputError(f"data.path={path}: there is no row under the names of the columns")
-    x = np.concatenate([_feature(name, columns[name], path) for name in features], axis=1)
+    parts = {name: _feature(name, columns[name], path) for name in features}
+    if hot := [f"{name!r} ({parts[name].shape[1]})" for name in features if _is_text(columns[name].type)]:
+        logger.warning("data.path=%s: text, as a column of 0 and 1 for each value: %s", path, ", ".join(hot))
+    x = np.concatenate(list(parts.values()), axis=1)
+    del parts  # of a table of millions of rows a quarter of the memory
     if not targets:
         return split_examples(path.stem, x, x, test_share, seed, "regression")
     if (task or _task_of(targets, [columns[name] for name in targets])) == "regression":
@@ -183,6 +191,7 @@ def _feature(name: str, column: pa.ChunkedArray, path: Path) -> Array:
         return numbers[:, None]
     places, texts = _texts(name, column, path)
     _require_no_numbers(name, places, texts, path)
+    _require_no_commas(name, places, texts, path)
     if len(texts) > min(MAX_TEXTS, max(10, len(column) // 2)):
         raise InputError(
             f"data.path={path}: the text column {name!r} has {len(texts)} different values in {len(column)} rows, as"
@@ -198,6 +207,7 @@ def _numbers(name: str, column: pa.ChunkedArray, path: Path) -> Array:
     if _is_text(column.type):
         places, texts = _texts(name, column, path)
         _require_no_numbers(name, places, texts, path)
+        _require_no_commas(name, places, texts, path)
         raise InputError(f"data.path={path}: row 1, column {name!r}: {texts[places[0]]!r} is not a number")
     _require_complete(name, column, path)
     if not _is_number(column.type):
@@ -218,6 +228,7 @@ def _classes(name: str, column: pa.ChunkedArray, path: Path) -> tuple[Array, tup
     """A target column as (rows,) int64, and the classes' names: the column's values in their order."""
     if _is_text(column.type):
         y, texts = _texts(name, column, path)
+        _require_no_commas(name, y, texts, path)
         names = tuple(texts)
     else:
         _numbers(name, column, path)  # for what it refuses
@@ -258,6 +269,15 @@ def _require_no_numbers(name: str, places: Array, texts: Sequence[str], path: Pa
     if is_number.mean() >= 0.5:
         row = int(np.argmin(is_number))
         raise InputError(f"data.path={path}: row {row + 1}, column {name!r}: {texts[places[row]]!r} is not a number")
+
+
+def _require_no_commas(name: str, places: Array, texts: Sequence[str], path: Path) -> None:
+    """Raise InputError where at least half of a text column's values are numbers with a comma, as 3,5 and 20,500."""
+    with_comma = np.array([bool(WITH_COMMA.fullmatch(text.strip())) for text in texts])[places]
+    if with_comma.mean() >= 0.5:
+        text = texts[places[int(np.argmax(with_comma))]]
+        accepted = "numbers have a point, as 3.5, and nothing between thousands"
+        raise InputError(f"data.path={path}: column {name!r}: {text!r} is text, as all with a comma; {accepted}")
 
 
 def _reads_as_number(text: str) -> bool:

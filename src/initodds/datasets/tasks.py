@@ -22,6 +22,11 @@ CONSTANT = 0.01
 """An answer is one to all examples if its standard deviation is under this share of the targets' one."""
 
 
+UNTOLD = 0.01
+"""A network whose cost is lower than the best constant answer's by at most this share is not told from that, where the
+examples are no sample."""
+
+
 class Task(Protocol):
     """What networks with so many `outputs` are asked.
 
@@ -191,7 +196,14 @@ class Regression:
 
     def chance_level(self, y: Array, standard_errors: float) -> float:
         """See `Task.chance_level`: one answer to every example has an R^2 of at most 0; answers that have nothing to do
-        with y, at best the square of a correlation, which has a beta distribution (Fisher 1915)."""
+        with y, at best the square of a correlation, which has a beta distribution (Fisher 1915). Where y is no sample,
+        being what was learned from, an R^2 of at most `UNTOLD` tells nothing.
+
+        >>> Regression(1).chance_level(np.zeros((1000, 1)), standard_errors=0)
+        0.01
+        """
+        if not standard_errors:
+            return UNTOLD
         if len(y) < 3:
             return 0.0
         return float(scipy.stats.beta.isf(2 * scipy.stats.norm.sf(standard_errors), 0.5, (len(y) - 2) / 2))

@@ -55,7 +55,8 @@ class Network:
         self.activations, self.head  # noqa: B018  refused here, not when they are first used
         if self.head.competing and self.sizes[-1] < 2:
             raise InputError(
-                f"network.output={self.output}: needs an output for each class, two at least, as network.outputs=2"
+                f"network.output={self.output}: shares that add up to 1, of two classes at least (network.outputs=2);"
+                " numbers are for linear"
             )
 
     def __hash__(self) -> int:

@@ -31,6 +31,11 @@ class Planned:
     settings: Settings | None = None
     error: Exception | None = None
 
+    def told(self) -> str:
+        """Why it cannot be run, with its name where the reason does not begin with it."""
+        name, reason = self.asked.name, self.asked.error
+        return reason if reason.startswith(name) else f"{name}: {reason}"
+
     @property
     def fingerprint(self) -> str:
         """What identifies the cell; "" for one that cannot be run."""

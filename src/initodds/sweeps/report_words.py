@@ -6,7 +6,8 @@ from initodds.statistics.rates import CONFIDENCE
 from initodds.sweeps.report_pictures import differing
 from initodds.vocabulary import OUTCOMES, SCORES
 
-SCORE_WORDS = {"accuracy": "test accuracy", "r_squared": "test R\N{SUPERSCRIPT TWO}"}
+SCORE_WORDS = {"accuracy": "accuracy", "r_squared": "R\N{SUPERSCRIPT TWO}"}
+JUDGED_ON = "on the test set (on the training set, where there is no other)"
 
 
 def counted(count: int, noun: str) -> str:
@@ -97,9 +98,10 @@ def definitions(frame: pd.DataFrame) -> list[tuple[str, str]]:
     if "outcome.every_example" in frame and (frame["outcome.every_example"] == True).any():  # noqa: E712  of objects
         where = frame.loc[frame["outcome.every_example"] == True, "data"].unique()  # noqa: E712
         partial += f"; of {', '.join(map(str, where))}, where every example counts, if one is wrong"
+    one_answer = " or ".join(constant[name] for name in scores)
     return [
         ("diverged", "a weight or the cost is not finite"),
-        ("stuck", f"the {score} cannot be told from that of {' or '.join(constant[name] for name in scores)}"),
+        ("stuck", f"the {score} {JUDGED_ON} cannot be told from that of {one_answer}"),
         ("partial", partial),
         ("converged", f"the {score} is at or over the target, {target(frame)}"),
         ("unfinished", "the rest"),

@@ -43,7 +43,7 @@ def of_sweep(opened: Store, run: Run, tracked: Sequence[TrackedCell], failed: Se
         if picture := report_pictures.of_map(of_cells, by):
             run.client.log_figure(run.id, picture, "rates.png")
     for name, error in failed:
-        print(f"failed: {name}: {error}", file=sys.stderr)
+        print(f"failed: {error if error.startswith(name) else f'{name}: {error}'}", file=sys.stderr)
 
 
 def in_words(counts: pd.Series) -> str:

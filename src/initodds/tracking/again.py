@@ -8,7 +8,6 @@ import pandas as pd
 
 from initodds.cells import cell
 from initodds.tracking import reading, records, stored_settings
-from initodds.tracking.page import Common
 from initodds.tracking.parts import Part
 from initodds.tracking.records import HISTORY, WEIGHTS, Heading, Record
 from initodds.tracking.store import Store
@@ -48,9 +47,8 @@ def diagnosed(
         layers = records.layers_of(members)
         diagnosis = cell.diagnose(settings, subject, layers, members["replicates"], outcome[of], curved, observer.stage)
     numbers = parts[0].run.metrics
-    common = Common(
-        sizes=subject.network.sizes,
-        data=subject.data.name,
+    common = records.common_of(
+        subject,
         steps=int(numbers["steps"]),
         chance_level=numbers["chance_level"],
         best_constant_cost=numbers["best_constant_cost"],

@@ -53,6 +53,7 @@ NO_PART = frozenset(
         "data.target_accuracy",
         "data.output",
         "data.outputs",
+        "data.usual_batch_size",
         "data.every_example",
         "optimizer.usual_rate",
         "optimizer.usual_rate_unbounded",

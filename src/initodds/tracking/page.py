@@ -16,17 +16,25 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
+MOST_NAMES = 30
+"""Of classes, that a page lists."""
+
 
 @dataclass(frozen=True)
 class Common:
     """What the replicates of a cell have in common, beside their settings.
 
-    sizes: the units of each layer, the features first.  data: the name of the data set.  steps: taken in all.
+    sizes: the units of each layer, the features first.  data: the name of the data set.  judged_on: its part that the
+    scores are of, test or training.  parts_word, names: classes or outputs, and what they are called, () where they are
+    numbers only.  steps: taken in all.
     chance_level, best_constant_cost: as a `Cell` has them.  seconds: that the training took.
     """
 
     sizes: tuple[int, ...]
     data: str
+    judged_on: str
+    parts_word: str
+    names: tuple[str, ...]
     steps: int
     chance_level: float
     best_constant_cost: float
@@ -78,15 +86,22 @@ def description(frame: pd.DataFrame, common: Common, diagnosis: "Diagnosis | Non
     for row in table[table["count"] > 0].itertuples():
         where = outcome == row.outcome
         score, cost = (np.median(frame.loc[where, name]) for name in (_score(frame), "cost"))
+        medians = f"median {common.judged_on} {score_in_words(frame, score)}, median cost {cost:.3f}"
         lines.append(
             f"- {row.outcome}: {row.count} of {n}, {100 * row.rate:.0f} % (95 % interval {100 * row.low:.0f} to"
-            f" {100 * row.high:.0f} %); median test {score_in_words(frame, score)}, median cost {cost:.3f}."
+            f" {100 * row.high:.0f} %); {medians}."
         )
     for name, out in _escaped(frame).items():
         count = int(out.sum())
         lines.append(f"- escape by {name}: {rates.in_words(count, len(out), *rates.interval(count, len(out)))}")
     if (outcome == "stuck").any():
         lines += ["", f"The best answer that ignores the example would cost {common.best_constant_cost:.3f}."]
+    if common.judged_on == "training":
+        lines += ["", "Judged on the examples that were learned from: there is no test set."]
+    if common.names != tuple(map(str, range(len(common.names)))):
+        named = [f"{number} {name}" for number, name in enumerate(common.names[:MOST_NAMES])]
+        more = ", ..." * (len(common.names) > MOST_NAMES)
+        lines += ["", f"{common.parts_word.capitalize()}: {', '.join(named)}{more}."]
     return "\n".join(lines)
 
 

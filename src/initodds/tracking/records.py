@@ -6,6 +6,7 @@ A record is written to MLflow by `initodds.tracking.writing`, or to disk, where 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from initodds.verdicts import outcomes
 from initodds.vocabulary import SCORES
 
 if TYPE_CHECKING:
-    from initodds.cells.cell import Cell
+    from initodds.cells.cell import Cell, Subject
     from initodds.cells.settings import Settings
     from initodds.tracking.page import Common
     from initodds.verdicts.diagnosis import Diagnosis
@@ -94,14 +95,24 @@ class Heading:
 
 def record_of(cell: "Cell", settings: "Settings", heading: Heading) -> Record:
     """The record of a cell that was trained with these settings."""
-    from initodds.tracking.page import Common
-
-    steps = int(cell.history.steps[-1])
-    common = Common(cell.network.sizes, cell.data.name, steps, cell.chance_level, cell.best_constant_cost, cell.seconds)
+    numbers = (int(cell.history.steps[-1]), cell.chance_level, cell.best_constant_cost, cell.seconds)
+    common = common_of(cell.subject, *numbers)
     kept = np.flatnonzero(outcomes.among(cell.judgement.outcome, settings.diagnosis.keep_weights))
     weights = weights_arrays(cell, kept) if len(kept) else {}
     stored = stored_settings.stored_settings(settings, cell.data.sha256)
     return put_together(heading, stored, common, replicates_frame(cell), history_arrays(cell), weights, cell.diagnosis)
+
+
+def common_of(
+    subject: "Subject", steps: int, chance_level: float, best_constant_cost: float, seconds: float
+) -> "Common":
+    """What the replicates of a cell have in common, see `page.Common`."""
+    from initodds.tracking.page import Common
+
+    data = subject.data
+    judged_on = "training" if data.test is data.train else "test"
+    words = (data.name, judged_on, subject.task.parts_word, data.output_names)
+    return Common(subject.network.sizes, *words, steps, chance_level, best_constant_cost, seconds)
 
 
 def put_together(
@@ -137,13 +148,13 @@ def parameters(settings: "Settings", choices: Mapping[str, str]) -> dict[str, st
 
     `choices` has the option that was chosen of each config group; where a class or function of a user's own stands in
     its place, its name does here too, as in `init: my_module.MyInit`, and an activation or output of a user's own is
-    one text, `my_module.Softsign(width=2)`. Left out are paths, the diagnosis, the tracking,
-    and what acts through another setting.
+    one text, `my_module.Softsign(width=2)`. Left out are paths, of which the file's
+    name is told, the diagnosis, the tracking, and what acts through another setting.
     """
     left_out: Any = {
         "tracking": True,
         "diagnosis": True,
-        "data": {"load", "root", "path", "output"},
+        "data": {"load", "root", "path", "output", "usual_batch_size"},
         "optimizer": {"usual_rate", "usual_rate_unbounded"},
     }
     plain = settings.model_dump(exclude=left_out)
@@ -153,6 +164,8 @@ def parameters(settings: "Settings", choices: Mapping[str, str]) -> dict[str, st
     plain["network"] |= {key: _called(value) for key, value in plain["network"].items() if isinstance(value, dict)}
     leaves = pd.json_normalize(plain).iloc[0]
     flat = {**groups, **{key: value for key, value in leaves.items() if key != "engine._target_"}}
+    if path := settings.data.load.get("path"):
+        flat["data.path"] = Path(path).name
     return {str(key): str(value) for key, value in flat.items()}
 
 

@@ -9,10 +9,6 @@ from initodds.training.history import History
 Array = np.ndarray
 
 
-TOLD = 0.99
-"""A cost under this share of the best constant answer's is told from it, where the test set is no sample."""
-
-
 @dataclass(frozen=True)
 class Rule:
     """How an outcome is told.
@@ -54,9 +50,9 @@ def judge(history: History, chance_level: float, rule: Rule, stuck_cost: float =
     unfinished: the rest.
 
     `chance_level` is that of the task on the test set, on which the history was taken, see `Task.chance_level`.
-    stuck_cost: 0 where the test set is a sample. Where it is all that there is, `TOLD` times the cost of the best
-        constant answer: of a network that has learned two of XOR's examples and answers one half to the others, the
-        score alone may say that it has learned nothing.
+    stuck_cost: 0 where the test set is a sample. Where it is all that there is, nearly the cost of the best constant
+        answer: of a network that has learned two of XOR's examples and answers one half to the others, the score alone
+        may say that it has learned nothing.
     """
     score, cost, part_scores = history.score[-1], history.cost[-1], history.part_scores[-1]
     dead_parts = (part_scores < rule.dead_recall).sum(axis=1)
