@@ -58,6 +58,17 @@ def test_two_together_set_all_that_both_set_unless_they_contradict():
     assert together(one, Remedy("", {"init": "unit"})) is None
 
 
+def test_a_change_and_a_part_of_it_are_no_pair():
+    """As Adam at 0.01 and a rate of 0.01: it would be tried again as if it were another, and take its place."""
+    adam, rate = Remedy("", {"optimizer": "adam", "sgd.learning_rate": 0.01}), Remedy("", {"sgd.learning_rate": 0.01})
+    assert together(adam, rate) is together(rate, adam) is together(adam, adam) is None
+
+
+def test_too_few_steps_from_large_weights_are_answered_by_an_init_of_the_right_size():
+    start = ("network.hidden=[]", "network.output=softmax", "network.cost=cross_entropy", "init=gaussian")
+    assert "init=xavier_uniform" in texts("too_few_steps", *start)
+
+
 def test_a_change_of_the_optimizer_takes_its_own_keys_and_leaves_no_other():
     made = changed(config.settings_of(["optimizer.momentum=0.9"]), {"optimizer": "adam", "sgd.learning_rate": 0.01})
     assert made == config.settings_of(["optimizer=adam", "sgd.learning_rate=0.01"])

@@ -76,11 +76,13 @@ def remedies_of(causes: Sequence[str], asked: Asked, facts: Facts) -> list[Remed
 
 
 def together(first: Remedy, second: Remedy) -> Remedy | None:
-    """Both remedies at once; None where they set the same key to different values."""
+    """Both remedies at once; None where they set the same key to different values, or one is a part of the other."""
     if any(first.values[key] != second.values[key] for key in first.values.keys() & second.values):
         return None
-    words = f"{first.words}, and {second.words[0].lower()}{second.words[1:]}"
-    return Remedy(words, {**first.values, **second.values})
+    values = {**first.values, **second.values}
+    if values in (first.values, second.values):
+        return None
+    return Remedy(f"{first.words}, and {second.words[0].lower()}{second.words[1:]}", values)
 
 
 def _words(template: str, values: Values) -> str:

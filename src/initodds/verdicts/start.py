@@ -7,6 +7,7 @@ variance of the weights as they were drawn, and the first layer's inputs; nothin
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -110,8 +111,14 @@ def normal_points(mean: Array, variance: Array) -> tuple[Array, Array]:
     >>> round(float(points[0] ** 2 @ chances), 9)  # mean^2 + variance
     5.0
     """
-    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    nodes, weights = _rule()
     return mean[:, None] + np.sqrt(variance)[:, None] * nodes, weights / weights.sum()
+
+
+@cache
+def _rule() -> tuple[Array, Array]:
+    """The rule's nodes and weights, each (NODES,): kept, since all layers of all networks take them."""
+    return np.polynomial.hermite_e.hermegauss(NODES)
 
 
 def _is_flat(activation: Activation, z: Array, a: Array) -> Array:
