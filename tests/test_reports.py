@@ -1,6 +1,7 @@
 """The reports of stuck networks of experiments/05-reports: their rates, from fewer networks; summary and README."""
 
 import importlib
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,4 +129,21 @@ def test_the_readme_has_every_command_and_no_rate_of_its_own(reports: ModuleType
     assert [command for command in commands if command not in shown] == []
     quoted = RATE.findall(readme)
     assert len(quoted) > 20
-    assert [text for text in quoted if text not in summary] == []
+    advised = [f"{hits}/{n}, {percent} % {interval}" for hits, n, percent, interval in advised_rates()]
+    assert [text for text in quoted if text not in summary and text not in advised] == []
+
+
+def advised_rates() -> list[tuple[str, ...]]:
+    """(converged, n, percent, interval) of every row of the tables of advice.md."""
+    return re.findall(r"(\d+) of (\d+) +(\d+)% (\[\d+, \d+\])", (FOLDER / "advice.md").read_text())
+
+
+def test_every_report_is_answered_by_a_change_with_nine_in_ten_converged(reports: ModuleType):
+    """... on networks that had no part in its choice."""
+    sections = (FOLDER / "advice.md").read_text().split("\n## ")[1:]
+    assert [int(section.split("\n")[0]) for section in sections] == sorted(reports.COMMANDS)
+    for section in sections:
+        chosen = next(line for line in section.splitlines() if line.endswith(" fresh"))
+        converged, n = map(int, re.findall(r"(\d+) of (\d+)", chosen)[0])
+        assert n >= 64
+        assert converged >= 0.9 * n
