@@ -34,10 +34,12 @@ ROW_NUMBERS = ("", "id", "index", "row", "unnamed: 0")
 
 @cache
 def iris(test_share: float = 0.2, seed: int = 0) -> Dataset:
-    """Fisher's 150 irises, four lengths in cm, three species: scikit-learn's, split by `seed`, each species alike."""
-    from sklearn.datasets import load_iris
+    """Fisher's 150 irises, four lengths in cm, three species, as he printed them: those of R and of scikit-learn, from
+    the package mlxtend, which loads in no time. Split by `seed`, each species alike."""
+    from mlxtend.data import iris_data
 
-    return _classification("iris", load_iris(), test_share, seed)
+    x, y = iris_data(version="corrected")
+    return split_examples("iris", x, y, test_share, seed, output_names=("setosa", "versicolor", "virginica"))
 
 
 @cache
