@@ -138,7 +138,7 @@ def test_a_look_at_the_start_loads_neither_what_tracks_nor_what_draws():
     code = """if True:
         import sys
         from initodds.commands import explain
-        sys.argv = ["initodds-explain", "--start", "data=xor", "sgd.batch_size=4", "network.hidden=[2]"]
+        sys.argv = ["initodds-explain", "--start", "data=iris", "data.scale=standardize"]
         explain.main()
         print({"mlflow", "pandas", "matplotlib", "seaborn", "sklearn", "scipy.stats"} & set(sys.modules))
     """

@@ -28,6 +28,25 @@ def test_scaled_over_the_training_examples(scale: str, scaler: type):
     assert scaled.sha256 != data.sha256
 
 
+@pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "diabetes", "digits", "mnist_5k"])
+def test_standardized_is_scikit_learns_bit_for_bit(name: str):
+    """So that what is tracked of standardized data stays what it is; columns that are constant are among them."""
+    data = getattr(datasets, name)()
+    expected = StandardScaler().fit(data.train.x.astype(float)).transform(data.test.x)
+    np.testing.assert_array_equal(prepare(data, scale="standardize").test.x, expected)
+
+
+def test_a_column_that_is_constant_but_for_rounding_is_only_centred():
+    column = np.float32(1e6) + np.zeros((50, 1), np.float32)
+    column[0] = np.nextafter(column[0], np.float32(2e6))  # a difference that is seen
+    x = np.concatenate([column, np.full((50, 1), 0.1, np.float32)], 1)
+    data = Dataset("two", Split(x, np.arange(50) % 2), Split(x, np.arange(50) % 2))
+    expected = StandardScaler().fit(x.astype(float)).transform(x)
+    np.testing.assert_array_equal(prepare(data, scale="standardize").train.x, expected)
+    assert expected[0, 0] > 1
+    assert abs(expected[:, 1]).max() < 1e-6
+
+
 def test_standardize_is_a_scale():
     data = datasets.digits()
     assert prepare(data, standardize=True).sha256 == prepare(data, scale="standardize").sha256
