@@ -33,6 +33,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("soak")
 
 
+@pytest.fixture(autouse=True)
+def _no_sweep_goes_on() -> Iterator[None]:
+    """A command that a test runs in this process, where it begins a sweep, does not leave it to the next test's."""
+    yield
+    for name in ("INITODDS_SWEEP", "INITODDS_SWEEPER", "INITODDS_SWEPT"):
+        os.environ.pop(name, None)
+
+
 @pytest.fixture(scope="session")
 def full_mnist() -> str:
     """The folder with full MNIST."""

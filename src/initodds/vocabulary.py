@@ -44,5 +44,10 @@ class InputError(ValueError):
 
 
 def one_line(error: BaseException) -> str:
-    """The message of any error, as one line of single-spaced words."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """The message of any error, as one line of single-spaced words; of a database, without the statement that failed.
+
+    >>> one_line(ValueError("disk is full\\n[SQL: INSERT INTO ...]\\n(Background on this error at: https://...)"))
+    'disk is full'
+    """
+    said = str(error).partition("[SQL: ")[0].partition("(Background on this error")[0]
+    return " ".join(said.split()) or type(error).__name__

@@ -21,8 +21,6 @@ XOR = ("data=xor", "sgd.batch_size=4", "network.hidden=[3]", "network.cost=cross
 def answer(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", ["initodds-advise", *arguments])
-    for name in ("INITODDS_SWEEP", "INITODDS_SWEEPER"):
-        monkeypatch.setenv(name, "")
     main()
     return capsys.readouterr().out
 

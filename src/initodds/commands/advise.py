@@ -1,6 +1,5 @@
 """The command `initodds-advise`: what should be changed? Changes that fit the cause, tried, and the best confirmed."""
 
-import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +7,7 @@ from tabulate import tabulate
 
 from initodds.cells import config
 from initodds.cells.settings import Settings
-from initodds.commands.manners import Parser, ends_with_its_reader
+from initodds.commands.manners import GOES_ON, Parser, ends_in_a_line, ends_with_its_reader
 from initodds.commands.stored import find_run, with_data_root
 from initodds.sweeps import advising, jobs
 from initodds.sweeps.advising import Advised
@@ -16,12 +15,13 @@ from initodds.sweeps.progress import Monitor
 from initodds.tracking import loading, reading, stored_settings, unsent
 from initodds.tracking.records import GROUPS
 from initodds.tracking.store import DEFAULT_EXPERIMENT, DEFAULT_URI, Run, bury, connect, now
-from initodds.vocabulary import InputError, one_line
+from initodds.vocabulary import InputError
 
 MINUTES = 5.0
 
 
 @ends_with_its_reader()
+@ends_in_a_line("initodds-advise", GOES_ON)
 def main() -> None:
     """The command `initodds-advise`: what to change so that the networks of a cell converge, with measured odds."""
     parser = Parser(
@@ -41,12 +41,7 @@ def main() -> None:
     parser.add_argument("--experiment", help=f"default: {DEFAULT_EXPERIMENT}, or tracking.experiment")
     given = parser.parse_args()
     jobs.end_on_sigterm()
-    try:
-        _answer(given.asked, given.budget, given.uri, given.experiment)
-    except InputError as error:
-        sys.exit(f"initodds-advise: {one_line(error)}")
-    except KeyboardInterrupt:
-        sys.exit("initodds-advise: interrupted; what is tracked stays, and the same command goes on from there")
+    _answer(given.asked, given.budget, given.uri, given.experiment)
 
 
 def _answer(asked: Sequence[str], minutes: float, uri: str | None, experiment: str | None) -> None:

@@ -13,13 +13,13 @@ from tabulate import tabulate
 
 from initodds.cells import cell, config
 from initodds.cells.settings import Settings
-from initodds.commands.manners import Parser, ends_with_its_reader
+from initodds.commands.manners import Parser, ends_in_a_line, ends_with_its_reader
 from initodds.networks.network import Stack
 from initodds.networks.weights_files import read_layers
 from initodds.tracking.store import DEFAULT_EXPERIMENT, DEFAULT_URI
 from initodds.training.evaluation import evaluate
 from initodds.verdicts.start import in_words, start_of
-from initodds.vocabulary import InputError, one_line
+from initodds.vocabulary import InputError
 
 if TYPE_CHECKING:
     from initodds.verdicts.diagnosis import Diagnosis
@@ -29,6 +29,7 @@ STARTS = 32
 
 
 @ends_with_its_reader()
+@ends_in_a_line("initodds-explain")
 def main() -> None:
     """The command `initodds-explain`: why a network is stuck, from its stored weights; or what an init does before any
     training."""
@@ -52,10 +53,7 @@ def main() -> None:
     parser.add_argument("--experiment", default=DEFAULT_EXPERIMENT, help="default: %(default)s")
     parser.add_argument("--data-root", help="folder with the data set's files, where it has any (default: as trained)")
     options = parser.parse_args()
-    try:
-        print(_answer(options))
-    except InputError as error:
-        sys.exit(f"initodds-explain: {one_line(error)}")
+    print(_answer(options))
 
 
 def _answer(options: argparse.Namespace) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from initodds.commands.manners import Parser, ends_with_its_reader
+from initodds.commands.manners import Parser, ends_in_a_line, ends_with_its_reader
 from initodds.vocabulary import InputError, one_line
 
 if TYPE_CHECKING:
@@ -35,15 +35,10 @@ EXAMPLE = """example:
 
 
 @ends_with_its_reader()
+@ends_in_a_line("initodds-map", f"what is trained stays in {KEPT}, and the same command goes on")
 def main() -> None:
     """The command `initodds-map`: train one network for each point of a plane of two settings, and draw the map."""
-    options = _options(sys.argv[1:])
-    try:
-        _run(options)
-    except InputError as error:
-        sys.exit(f"initodds-map: {one_line(error)}")
-    except KeyboardInterrupt:
-        sys.exit(f"initodds-map: interrupted; what is trained stays in {KEPT}, and the same command goes on")
+    _run(_options(sys.argv[1:]))
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:

@@ -4,13 +4,14 @@ import sys
 import warnings
 from pathlib import Path
 
-from initodds.commands.manners import Parser, ends_with_its_reader
+from initodds.commands.manners import Parser, ends_in_a_line, ends_with_its_reader
 from initodds.tracking import loading
 from initodds.tracking.store import DEFAULT_EXPERIMENT, DEFAULT_URI
 from initodds.vocabulary import InputError, one_line
 
 
 @ends_with_its_reader()
+@ends_in_a_line("initodds-report")
 def main() -> None:
     """The command `initodds-report`: a sweep as one page, report.html, its tables and figures as files beside it."""
     parser = Parser(prog="initodds-report", description=main.__doc__)
@@ -20,15 +21,12 @@ def main() -> None:
     parser.add_argument("--uri", default=DEFAULT_URI, help="tracking URI (default: %(default)s)")
     parser.add_argument("--experiment", default=DEFAULT_EXPERIMENT, help="default: %(default)s")
     options = parser.parse_args()
-    try:
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always", UserWarning)
-            page, networks = write(options.sweep, Path(options.out), options.uri, options.experiment)
-        for warning in told:
-            if "still running" in str(warning.message):
-                print(f"initodds-report: {warning.message}", file=sys.stderr)
-    except InputError as error:
-        sys.exit(f"initodds-report: {error}")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)
+        page, networks = write(options.sweep, Path(options.out), options.uri, options.experiment)
+    for warning in told:
+        if "still running" in str(warning.message):
+            print(f"initodds-report: {warning.message}", file=sys.stderr)
     print(f"{page}: {networks} networks")
 
 

@@ -13,8 +13,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from initodds.cells import advice, options
-from initodds.commands.manners import ends_with_its_reader
-from initodds.vocabulary import InputError, one_line
+from initodds.commands.manners import GOES_ON, ends_in_a_line, ends_with_its_reader
+from initodds.vocabulary import one_line
 
 
 @hydra.main(version_base="1.3", config_path=str(options.directory()), config_name="config")
@@ -36,6 +36,7 @@ def app(composed: DictConfig) -> float | None:
 
 
 @ends_with_its_reader()
+@ends_in_a_line("initodds", GOES_ON)
 def main() -> None:
     """Run the command. What is wrong with a user's input is told in one line, with exit status 1."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises its errors instead of printing them
@@ -48,14 +49,13 @@ def main() -> None:
         app()
     except HydraException as error:
         sys.exit(f"initodds: {advice.of_composing(error)}")
-    except InputError as error:
-        sys.exit(f"initodds: {one_line(error)}")
-    except BrokenPipeError:
-        raise
-    except OSError as error:  # most often of the folder that Hydra makes for each run
+    except OSError as error:
+        from initodds.tracking.store import FOR_GOOD
+
+        if error.errno not in FOR_GOOD:
+            raise
+        # most often of the folder that Hydra makes for each run
         sys.exit(f"initodds: {one_line(error)}; hydra.run.dir=FOLDER names a folder that can be written")
-    except KeyboardInterrupt:
-        sys.exit("initodds: interrupted; what is tracked stays, and the same command goes on from there")
 
 
 def let_optuna_maximize() -> None:

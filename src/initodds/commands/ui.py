@@ -7,7 +7,7 @@ import sys
 from typing import Any
 from urllib.parse import quote
 
-from initodds.commands.manners import Parser, ends_with_its_reader
+from initodds.commands.manners import Parser, ends_in_a_line, ends_with_its_reader
 from initodds.sweeps.report import NAME
 from initodds.tracking import loading, reading
 from initodds.tracking.store import DEFAULT_EXPERIMENT, DEFAULT_URI, Store, search, store_errors
@@ -21,6 +21,7 @@ MOST_LISTED = 100
 
 
 @ends_with_its_reader()
+@ends_in_a_line("initodds-ui")
 def main() -> None:
     """The command `initodds-ui`: serve MLflow's UI on what is tracked, and print links: the last sweep's cells with the
     columns that matter, its page, its report."""
@@ -32,14 +33,11 @@ def main() -> None:
     options = parser.parse_args()
     served = options.uri.startswith(("http://", "https://"))  # a tracking server has its UI
     address = options.uri.rstrip("/") if served else f"http://127.0.0.1:{options.port}"
-    try:
-        store = loading.open_store(options.uri, options.experiment, "--uri")
-        if not served and not options.links:
-            _require_free(options.port)
-        for what, link in links(store, address):
-            print(f"{what}:\n    {link}")
-    except InputError as error:
-        sys.exit(f"initodds-ui: {error}")
+    store = loading.open_store(options.uri, options.experiment, "--uri")
+    if not served and not options.links:
+        _require_free(options.port)
+    for what, link in links(store, address):
+        print(f"{what}:\n    {link}")
     if not served and not options.links:
         sys.stdout.flush()
         arguments = ["-m", "mlflow", "ui", "--backend-store-uri", options.uri, "--port", str(options.port)]

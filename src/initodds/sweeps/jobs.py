@@ -112,7 +112,9 @@ def run_job(composed: DictConfig) -> None:
     try:
         run_cell(config.read(composed))
     except Exception as error:
-        if not isinstance(error, InputError):
+        from initodds.tracking.store import store_errors
+
+        if not isinstance(error, (InputError, *store_errors())):
             traceback.print_exc()
         print(f"initodds: {cell_name(HydraConfig.get().overrides.task)}: {one_line(error)}", file=sys.stderr)
 

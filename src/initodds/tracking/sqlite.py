@@ -1,6 +1,8 @@
 """MLflow's SQLite file: made by one process, read where it cannot be written, and refused where it is not MLflow's."""
 
 import atexit
+import errno
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -43,6 +45,8 @@ def require_sqlite(uri: str, to_write: bool) -> str:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if tables and "experiments" not in tables:
             raise InputError("is a database of another program; name a file of its own, which is made")
+        if to_write and not os.access(path, os.W_OK):  # SQLite says so only of the first thing that is written
+            raise PermissionError(errno.EACCES, "it may only be read")
         if to_write:
             connection.execute("PRAGMA journal_mode=WAL")  # readers, as the UI, and writers do not wait for each other
             connection.execute("BEGIN IMMEDIATE")

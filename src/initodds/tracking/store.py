@@ -139,6 +139,7 @@ def client_of(uri: str, key: str = "tracking.uri", to_write: bool = True) -> "Ml
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)  # they tell each step of a new database's making
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # shows whole what it raises, and we tell
     try:
         if uri.startswith("sqlite:"):
             uri = require_sqlite(uri, to_write)

@@ -6,6 +6,7 @@ history.npz and weights.npz. Nothing in it is ever executed.
 
 import io
 import json
+import shutil
 import sys
 import uuid
 import zipfile
@@ -51,6 +52,7 @@ def keep(record: Record) -> str:
     try:
         write(record, path)
     except OSError as error:
+        shutil.rmtree(path.with_suffix(".part"), ignore_errors=True)
         return f"nor could the cell's result be kept in {FOLDER} ({one_line(error)}): it is lost"
     return f"the cell's result is kept in {FOLDER}, and will be written at the next start"
 
