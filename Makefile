@@ -22,7 +22,7 @@ soak: .venv/ready ## the tests that take long: kills, many workers, servers, the
 	$(BIN)/pytest -n 2 --dist worksteal -p no:benchmark -m soak
 
 docs: .venv/ready ## build site/: the README, the notebooks and studies as pages, and the reference from the docstrings
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo site/index.html
 
 lock: .venv/ready ## pin requirements.lock anew from pyproject.toml

@@ -14,18 +14,29 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
-SHOWN = (":(glob)*.md", "CITATION.cff", "LICENSE", "docs", "notebooks", "experiments", "examples", "conf", "src")
+SHOWN = ("*.md", "CITATION.cff", "LICENSE", "docs", "notebooks", "experiments", "examples", "conf", "src")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Each pattern in the list of pages, replaced by the files that it fits."""
+    for entry in config.nav:
+        entry.update({title: _tracked(item) for title, item in entry.items() if "*" in item})
+    return config
 
 
 @event_priority(100)  # before the notebooks are looked for
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Every tracked file, at its place in the repository, so that the links between them hold; and the reference."""
-    tracked = subprocess.run(["git", "ls-files", "-z", *SHOWN], cwd=ROOT, capture_output=True, text=True, check=True)
     pages = [file for file in files if file.src_dir != config.docs_dir]  # the theme's
-    paths = tracked.stdout.split("\0")[:-1]
-    pages += [File(path, str(ROOT), config.site_dir, config.use_directory_urls) for path in paths]
+    pages += [File(path, str(ROOT), config.site_dir, config.use_directory_urls) for path in _tracked(*SHOWN)]
     pages += [File.generated(config, f"api/{name}.md", content=content) for name, content in _reference()]
     return Files(pages)
+
+
+def _tracked(*patterns: str) -> list[str]:
+    """The paths in the repository that fit."""
+    found = ["git", "ls-files", "-z", *(f":(glob){pattern}" for pattern in patterns)]
+    return subprocess.run(found, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
 
 
 def on_page_content(content: str, **_: Any) -> str:
