@@ -25,7 +25,7 @@ def predict_boundary(
     below as the least of so many normal numbers is expected to (Blom 1958), and is flat once even it is past
     `saturates_at`. sum x and sum x^2 are the training examples' means. What the units answer does not enter, so that
     this is so for every activation that has an upper end. How far beyond it training still gets a network out is not in
-    it: see experiments/02-phase-diagram.
+    it, and is further with tanh units: see experiments/02-phase-diagram.
 
     Raises InputError for a name that is no activation's, and for one that is not flat however large z is.
     """
