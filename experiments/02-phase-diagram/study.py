@@ -22,7 +22,21 @@ from initodds.statistics import figures
 FOLDER = Path(__file__).parent
 X, Y = "init.centre", "init.half_width"
 CELL = ["data", "sgd.epochs", "sgd.batch_size", "sgd.learning_rate"]
-SETTINGS = [*CELL, Y, X]
+SETTINGS = ["data.scale", *CELL, Y, X]
+
+
+def standardized(frame: pd.DataFrame) -> str:
+    """Rates over the centre, with pixels of mean 0 and variance 1, beside those of pixels from 0 to 1."""
+    part = frame[(frame["sgd.epochs"] == 10) & (frame["sgd.batch_size"] == 10) & (frame["sgd.learning_rate"] == 3.0)]
+    part = part[part[Y] == 0.5]
+    rows = []
+    for centre, group in part.groupby(X):
+        row: dict[str, object] = {"centre": centre}
+        for scale, of_scale in (("unit", "pixels 0 to 1"), ("standardize", "standardized")):
+            outcome = group.loc[group["data.scale"] == scale, "outcome"]
+            row |= {f"{of_scale}: {o}": rate(outcome == o) if len(outcome) else "" for o in ("converged", "stuck")}
+        rows.append(row)
+    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
 
 
 def edges(frame: pd.DataFrame, outcome: str) -> pd.DataFrame:
@@ -91,7 +105,8 @@ def against_theory(frame: pd.DataFrame) -> str:
 
 def summary() -> str:
     """summary.md, from the committed results: every number that the README quotes."""
-    frame = read_results(FOLDER)
+    everything = read_results(FOLDER)
+    frame = everything[everything["data.scale"] == "unit"]
     counts = frame.groupby(["data", "sgd.epochs"], sort=False).size()
     sizes = ", ".join(f"{count} on {data} ({epochs} epochs)" for (data, epochs), count in counts.items())
     image = datasets.mnist_5k().train.x.astype(float)
@@ -119,6 +134,10 @@ A training image of mnist_5k has a sum x of {image.sum(axis=1).mean():.1f} and a
 ## Stuck on mnist_5k after 10 epochs, over all batch sizes and rates
 
 {stuck(frame)}
+
+## Standardized pixels, half-width 0.5, mnist_5k, batch size 10, rate 3.0, 10 epochs
+
+{standardized(everything)}
 """
 
 
@@ -151,12 +170,13 @@ def draw(frame: pd.DataFrame) -> None:
 
 def main() -> None:
     if sys.argv[1:] != ["analyse"]:
-        sweep(FOLDER, "phase/grid", "phase/full", "phase/steps")
+        sweep(FOLDER, "phase/grid", "phase/full", "phase/steps", "phase/standardized")
         write_results(FOLDER, SETTINGS, ["accuracy", "cost", "dead_classes", "hidden_saturated"])
     text = summary()
     (FOLDER / "summary.md").write_text(text)
     print(text)
-    draw(read_results(FOLDER))
+    frame = read_results(FOLDER)
+    draw(frame[frame["data.scale"] == "unit"])
 
 
 if __name__ == "__main__":
