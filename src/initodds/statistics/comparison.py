@@ -1,12 +1,14 @@
 """Is one setting better than another? Differences of rates, with intervals and tests."""
 
 from itertools import combinations
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, fisher_exact, norm
 
 from initodds.statistics.frames import (
+    NETWORK,
     Columns,
     groups,
     groups_of_networks,
@@ -14,7 +16,6 @@ from initodds.statistics.frames import (
     require_columns,
     require_outcome,
     require_outcomes,
-    share_networks,
 )
 from initodds.statistics.rates import CONFIDENCE, wilson
 from initodds.vocabulary import InputError
@@ -66,16 +67,39 @@ def compare(
         require_columns(frame, paired=PAIRED_BY)
     rows = []
     for values, group in groups(frame, within):
-        for (of_a, a), (of_b, b) in combinations(groups_of_networks(group, by), 2):
-            if share_networks(a, b):
+        for a, b in combinations([_Side.of(of[by], rows) for of, rows in groups_of_networks(group, by)], 2):
+            if not a.networks.isdisjoint(b.networks):
                 continue
-            pair = {"a": of_a[by], "b": of_b[by]}
-            if _can_be_paired(a, b) if paired is None else paired:
-                rows.append({**values, **pair, **_paired_difference(_matched(a, b, by), outcome)})
+            pair = {"a": a.value, "b": b.value}
+            if a.can_be_paired_with(b) if paired is None else paired:
+                rows.append({**values, **pair, **_paired_difference(_matched(a.rows, b.rows, by), outcome)})
             else:
-                rows.append({**values, **pair, **_difference(a, b, outcome)})
+                rows.append({**values, **pair, **_difference(a.rows, b.rows, outcome)})
     table = pd.DataFrame(rows, columns=[*names(within), *RESULT])
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
+
+
+class _Side(NamedTuple):
+    """One side of a comparison: a value, its rows, the networks that they are of, and by what they can be paired; each
+    empty where the frame does not have its columns."""
+
+    value: Any
+    rows: pd.DataFrame
+    networks: frozenset[tuple[Any, ...]]
+    keys: frozenset[tuple[Any, ...]]
+
+    @classmethod
+    def of(cls, value: Any, rows: pd.DataFrame) -> "_Side":
+        networks, keys = (
+            frozenset(zip(*(rows[column] for column in columns), strict=True)) if {*columns} <= {*rows} else frozenset()
+            for columns in (NETWORK, PAIRED_BY)
+        )
+        return cls(value, rows, networks, keys)
+
+    def can_be_paired_with(self, other: "_Side") -> bool:
+        """Whether both have exactly the same seeds and replicates, each once."""
+        once = all(len(side.keys) == len(side.rows) for side in (self, other))
+        return once and self.keys == other.keys
 
 
 def _difference(a: pd.DataFrame, b: pd.DataFrame, outcome: str) -> dict[str, float | str]:
@@ -104,14 +128,6 @@ def _row(
     """One row of `compare`, without what it is told apart by."""
     rates = {"n": n, "rate_a": rate_a, "rate_b": rate_b, "difference": rate_a - rate_b}
     return {**rates, "low": low, "high": high, "p": p, "method": method}
-
-
-def _can_be_paired(a: pd.DataFrame, b: pd.DataFrame) -> bool:
-    """Whether both groups have exactly the same seeds and replicates, each once."""
-    if not all(column in a for column in PAIRED_BY):
-        return False
-    keys = [group.set_index(list(PAIRED_BY)).index for group in (a, b)]
-    return all(key.is_unique for key in keys) and len(keys[0]) == len(keys[1]) and bool(keys[0].isin(keys[1]).all())
 
 
 def _matched(a: pd.DataFrame, b: pd.DataFrame, by: str) -> pd.DataFrame:

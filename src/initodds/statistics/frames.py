@@ -130,19 +130,6 @@ def groups(frame: pd.DataFrame, by: Columns) -> Iterator[tuple[dict[str, Any], p
         yield dict(zip(columns, key, strict=True)), group
 
 
-def share_networks(a: pd.DataFrame, b: pd.DataFrame) -> bool:
-    """Whether a network is in both frames; false where they do not have the columns of `NETWORK`.
-
-    >>> half = pd.DataFrame({"cell": "c1", "replicate": [0, 1]})
-    >>> share_networks(half, half[:1]), share_networks(half, half.assign(cell="c2"))
-    (True, False)
-    """
-    if not all(column in frame for frame in (a, b) for column in NETWORK):
-        return False
-    columns = list(NETWORK)
-    return len(a[columns].merge(b[columns])) > 0
-
-
 def groups_of_networks(frame: pd.DataFrame, by: Columns) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
     """`groups` of replicates, in each of which a network is once, however often the frame has it, as under two names of
     one init: where there are the columns of `NETWORK`, rows that agree in them are one.

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
-from initodds.statistics import comparison, rates, survival
+from initodds.statistics import comparison, frames, rates, survival
 from initodds.statistics.colours import COLOURS
 from initodds.statistics.frames import NETWORK
 from initodds.statistics.rates import CONFIDENCE
@@ -23,6 +24,9 @@ from initodds.tracking.store import Run, Store, search
 from initodds.vocabulary import OUTCOMES, InputError
 
 NAME = "report.html"
+
+MOST_PAIRS = 2000
+"""Pairs of values that a report compares, in a second or two. Of more, adjusted for their number, few would differ."""
 
 LISTED = 20
 """How many failed cells, and pairs of settings, a report names."""
@@ -65,12 +69,21 @@ class Report:
         return self.frame.drop_duplicates(list(NETWORK))
 
     @cached_property
+    def pairs(self) -> int:
+        """Values of the first setting that could be compared, two by two, in each combination of the others."""
+        values = [group[self.by[0]].nunique(dropna=False) for _, group in frames.groups(self.frame, self.by[1:])]
+        return sum(math.comb(number, 2) for number in values)
+
+    def _comparisons(self) -> pd.DataFrame:
+        return comparison.compare(self.frame, self.by[0], within=self.by[1:])
+
+    @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """The tables in full, by the names of their files."""
         return {
             "replicates": self.frame,
             "rates": rates.rates(self.frame, self.by),
-            "comparisons": comparison.compare(self.frame, self.by[0], within=self.by[1:]),
+            **({} if self.pairs > MOST_PAIRS else {"comparisons": self._comparisons()}),
             "times": survival.median_time(self.frame, self.by),
         }
 
@@ -94,6 +107,7 @@ class Report:
         template = environment.from_string(files("initodds.sweeps").joinpath("report.html.j2").read_text())
         frame, of_cells, by = self.frame, self.tables["rates"], self.by
         counts = self.networks["outcome"].value_counts()
+        comparisons = self.tables.get("comparisons", pd.DataFrame())
         return template.render(
             title=self.title,
             networks=report_words.counted(len(self.networks), "network"),
@@ -110,8 +124,9 @@ class Report:
             given_orders=rates.given_orders(frame["sgd.orders"]),
             rates_table=_rates_table(of_cells, by),
             by=by,
-            compared=report_words.compared(self.tables["comparisons"]) if len(self.tables["comparisons"]) else "",
-            comparisons_table=_comparisons_table(self.tables["comparisons"]),
+            compared=report_words.compared(comparisons) if len(comparisons) else "",
+            comparisons_table=_comparisons_table(comparisons) if len(comparisons) else "",
+            too_many_pairs=self.pairs if self.pairs > MOST_PAIRS else 0,
             times_table=_times_table(self.tables["times"], by),
             reasons=report_words.reasons(self.networks).to_dict("records"),
             plateaus=any(report_pictures.plateaus_of(part) for _, part in report_pictures.of_one_cost(frame)),
@@ -151,7 +166,7 @@ def _is_implied(frame: pd.DataFrame, key: str) -> bool:
 
 def missing_sweep(store: Store) -> InputError | None:
     """What is to say where no sweep is tracked, but cells are; None where there is a sweep, or no cell."""
-    if not reading.tracked_cells(store) or any(search(store, "tags.level = 'sweep'")):
+    if any(search(store, "tags.level = 'sweep'")) or not reading.tracked_cells(store):
         return None
     return InputError(
         "no sweep is tracked here, but cells that were run alone, or by another sweeper; --sweep all reports on them"

@@ -27,6 +27,8 @@ MOST_CELLS = 60
 MOST_COLUMNS = 6
 """... and as many columns, in a map of them."""
 MOST_PANELS = 12
+MOST_VALUES = 24
+"""Of a setting, whose lines can be told apart in a panel."""
 MOST_LINES = 2000
 """Of more networks than this, every second or third is drawn, and so on."""
 PANEL = (4.2, 3.6)
@@ -70,6 +72,8 @@ def of_times(frame: pd.DataFrame, by: list[str]) -> Figure | str:
     if len(groups) > MOST_PANELS:
         return f"{len(groups)} combinations of {', '.join(by[1:])} are too many for a picture; the table has them."
     labels = [figures.short(by[0], value) for value in frame[by[0]].unique()]
+    if len(labels) > MOST_VALUES:
+        return f"{len(labels)} values of {by[0]} are too many to tell apart in a picture; the table has them."
     across = 2 if len(groups) == 4 else min(len(groups), 3)
     figure, axes = figures.panels(len(groups), 1.5 + PANEL[0] * across, PANEL[1], across)
     for (values, group), ax in zip(groups, axes, strict=True):
