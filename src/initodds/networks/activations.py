@@ -91,10 +91,11 @@ class Logistic(Activation):
         return 1 / (1 + np.exp(-z)) if np.iscomplexobj(z) else expit(z)
 
     def slope(self, z: Array) -> Array:
-        return self.value(z) * self.value(-z)  # a (1 - a) is rounded to 0 long before the slope is
+        small = np.exp(np.where(z.real > 0, -z, z))
+        return small / (1 + small) ** 2  # a (1 - a) is rounded to 0 long before the slope is
 
     def second(self, z: Array) -> Array:
-        return self.slope(z) * (1 - 2 * self.value(z))
+        return -self.slope(z) * np.tanh(z / 2)  # 1 - 2 a
 
     def tame(self, z: Array) -> Array | None:
         lowest = LOWEST_LOGISTIC[z.real.dtype]

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
+from scipy.special import betaincinv
 
 from initodds.networks.features import Batch, Features
 from initodds.networks.network import Network, Stack, flat
@@ -32,14 +33,10 @@ NEAR_ZERO = 0.01
 # The Lanczos iteration ends where both ends are known to this share of the largest eigenvalue's size.
 RESOLUTION = NEAR_ZERO / 10
 FEWEST_STEPS, MOST_STEPS = 20, 80
-STEPS_TO_SEE = 10
-"""After so many steps from a random start the size found for the largest eigenvalue is under `SEEN` of what it is
-with a chance of at most 1.648 sqrt(P) exp(-sqrt(0.45) 19), 1 in 1,000 for 24,000 parameters. For a matrix without
-negative eigenvalues the greatest is missed by more than a share e of it, after k steps, with a chance that falls as
-sqrt(P) exp(-sqrt(e) (2 k - 1)) (Kuczynski and Wozniakowski 1992, "Estimating the largest eigenvalue by the power and
-Lanczos algorithms with a random start"). With the least eigenvalue taken off, a matrix is such a one, and its greatest
-at most twice the size: so e = (1 - SEEN) / 2."""
-SEEN = 0.1
+STEPS_TO_SEE = 5
+"""After so many steps `size_seen` bounds the largest eigenvalue's size from what was found for it."""
+RISK = 0.001
+"""The chance that a random start is so unlucky that this bound does not hold."""
 
 # A residual under this share of what it is left of is rounding: the vectors so far hold all that the matrix does.
 ROUNDING = 1e-13
@@ -167,23 +164,37 @@ class Landscape:
         return turned[::-1]
 
 
-def forward_and_backward(stack: Stack, x: Batch, targets: Array) -> Pass:
-    """Both passes over the examples `x` with `targets` (examples, outputs)."""
-    network = stack.network
+def forward(stack: Stack, x: Batch) -> tuple[list[Array], list[Array]]:
+    """The pre-activations and the activations of each layer on the examples `x`, as a `Pass` has them."""
     z = [first_layer(x, stack.weights[0], stack.biases[0])]
     a: list[Array] = []
-    for activation, weights, biases in zip(network.activations, stack.weights[1:], stack.biases[1:], strict=True):
+    for activation, weights, biases in zip(stack.network.activations, stack.weights[1:], stack.biases[1:], strict=True):
         a.append(activation.value(z[-1]))
         z.append(a[-1] @ weights + biases)
     outputs = z[-1].copy()
-    network.head.tame(outputs)
-    network.head.activate(outputs, np.empty_like(outputs))
-    a.append(outputs)
+    stack.network.head.tame(outputs)
+    stack.network.head.activate(outputs, np.empty_like(outputs))
+    return z, [*a, outputs]
+
+
+def forward_and_backward(stack: Stack, x: Batch, targets: Array) -> Pass:
+    """Both passes over the examples `x` with `targets` (examples, outputs)."""
+    network = stack.network
+    z, a = forward(stack, x)
     errors, behind = [network.head.exact_error(z[-1], a[-1], targets)], []
     for layer, activation in reversed(list(enumerate(network.activations))):
         behind.append(errors[-1] @ stack.weights[layer + 1].transpose(0, 2, 1))
         errors.append(behind[-1] * activation.slope(z[layer]))
     return Pass(z, a, errors[::-1], behind[::-1], targets)
+
+
+def cost_of(stack: Stack, features: Features, targets: Array) -> Array:
+    """(R,) the mean cost of a stack over the examples of `features`, as `Landscape` has it, of which it is a part."""
+    cost = np.zeros(stack.replicates)
+    for start in range(0, len(features), CHUNK):
+        z, a = forward(stack, features.part(start, start + CHUNK))
+        cost += stack.network.head.cost(z[-1], a[-1], targets[start : start + CHUNK]).sum(axis=(1, 2))
+    return cost / len(features)
 
 
 def first_layer(x: Batch, weights: Array, biases: Array) -> Array:
@@ -287,6 +298,18 @@ def spectrum(
         # What is left of an exhausted one is rounding, and not orthogonal to anything.
         vector = np.divide(residual, beside[:, [step]], out=np.zeros_like(residual), where=~exhausted[:, None])
     return spectrum
+
+
+def size_seen(parameters: int) -> float:
+    """The share of the size of a Hessian's largest eigenvalue, of so many parameters P, that `STEPS_TO_SEE` steps of
+    `spectrum` find at least, whatever the other eigenvalues are: but for a chance of `RISK`.
+
+    After k steps from a vector v of norm 1 the tridiagonal matrix T and the Hessian H have the same moments, up to the
+    power 2 k - 1: the first entry of T^(2 k - 2) is v^T H^(2 k - 2) v. It is at most |T|^(2 k - 2), and at least
+    s^(2 k - 2) c^2, for H's eigenvalue of size s and the component c of v along its eigenvector; c^2 of a random
+    direction has the beta distribution of 1/2 and (P - 1) / 2.
+    """
+    return float(betaincinv(1 / 2, max(parameters - 1, 1) / 2, RISK) ** (1 / (2 * STEPS_TO_SEE - 2)))
 
 
 def ritz(diagonal: Array, beside: Array, steps: Array) -> Spectrum:

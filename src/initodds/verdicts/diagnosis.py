@@ -14,7 +14,7 @@ import numpy as np
 from initodds.datasets import Split
 from initodds.datasets.tasks import Task
 from initodds.initializers import VarianceScaling
-from initodds.networks.curvature import MOST_STEPS, SEEN, STEPS_TO_SEE, Landscape, Spectrum, spectrum
+from initodds.networks.curvature import MOST_STEPS, STEPS_TO_SEE, Landscape, Spectrum, size_seen, spectrum
 from initodds.networks.features import Features
 from initodds.networks.network import Layer, Network, Stack
 from initodds.verdicts.causes import Evidence, causes_of
@@ -90,7 +90,7 @@ def diagnose(
     initial: gives the layers that the network at a place, from 0 to M - 1, started from, which are thus not all held at
         once; None where they are not known.
     replicates: the M networks' numbers, for the result.  converged: (M,) bool, which of them are as they should be.
-    curved: (M,) bool, whose point is to be told: that takes 10 to 90 Hessian-vector products over all examples.
+    curved: (M,) bool, whose point is to be told: that takes 5 to 85 Hessian-vector products over all examples.
     dtype: of the training.
     dead_recall: a part of the task whose score is under this is dead.
     step: how a step of the training was taken, None where that is not known.
@@ -140,7 +140,8 @@ def _curvature(
     if not may_be_flat.any():
         return _spectrum(landscape, step, on_step)
     seen = _spectrum(landscape, step, on_step, STEPS_TO_SEE)
-    others = np.flatnonzero(seen.largest > SEEN * NEGLIGIBLE * reference.curvature)
+    seen_at_least = size_seen(landscape.gradient.shape[1])
+    others = np.flatnonzero(seen.largest > seen_at_least * NEGLIGIBLE * reference.curvature)
     if not len(others):
         return seen
     resolved = _spectrum(landscape.of(others), step, on_step)

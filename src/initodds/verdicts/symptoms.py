@@ -10,7 +10,7 @@ import numpy as np
 from initodds.datasets import Split
 from initodds.datasets.tasks import NEARLY_ALL, Task
 from initodds.engines.optimizers import AdamW, Optimizer
-from initodds.networks.curvature import Landscape, pack, sideways, unpack
+from initodds.networks.curvature import Landscape, cost_of, pack, sideways, unpack
 from initodds.networks.features import Features
 from initodds.networks.network import Layer, Network, Stack
 from initodds.networks.outputs import PINNED, Squared
@@ -360,8 +360,8 @@ def _after_a_step(landscape: Landscape, step: Step | None) -> Array:
     slots = [np.zeros_like(place) for _ in range(step.optimizer.slots)]
     with np.errstate(over="ignore", invalid="ignore"):
         step.optimizer.update(place, gradient, slots, _rates(step.optimizer, stack), 1)
-        moved = Landscape(_moved_to(stack, place), landscape.features, landscape.targets)
-        return np.nan_to_num(moved.cost / np.maximum(landscape.cost, 1e-300), nan=np.inf, posinf=np.inf)
+        moved = cost_of(_moved_to(stack, place), landscape.features, landscape.targets)
+        return np.nan_to_num(moved / np.maximum(landscape.cost, 1e-300), nan=np.inf, posinf=np.inf)
 
 
 def _rates(optimizer: Optimizer, stack: Stack) -> Array:
