@@ -1,5 +1,6 @@
 """Is one setting better than another? Differences of rates, with intervals and tests."""
 
+from collections import Counter
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -67,59 +68,86 @@ def compare(
         require_columns(frame, paired=PAIRED_BY)
     rows = []
     for values, group in groups(frame, within):
-        for a, b in combinations([_Side.of(of[by], rows) for of, rows in groups_of_networks(group, by)], 2):
+        for a, b in combinations(
+            [_Side.of(by, of[by], rows, outcome) for of, rows in groups_of_networks(group, by)], 2
+        ):
             if not a.networks.isdisjoint(b.networks):
                 continue
             pair = {"a": a.value, "b": b.value}
             if a.can_be_paired_with(b) if paired is None else paired:
-                rows.append({**values, **pair, **_paired_difference(_matched(a.rows, b.rows, by), outcome)})
+                rows.append({**values, **pair, **_paired_difference(*_matched(a, b))})
             else:
-                rows.append({**values, **pair, **_difference(a.rows, b.rows, outcome)})
+                rows.append({**values, **pair, **_difference(a.hits, b.hits)})
     table = pd.DataFrame(rows, columns=[*names(within), *RESULT])
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
 
 
 class _Side(NamedTuple):
-    """One side of a comparison: a value, its rows, the networks that they are of, and by what they can be paired; each
-    empty where the frame does not have its columns."""
+    """One side of a comparison.
 
+    by, value: the setting and its value.  hits: (n,) bool, of which replicates the outcome is.  networks: which ones
+    they are, and keys: (n,) by what each can be paired; either empty where the frame does not have its columns.
+    """
+
+    by: str
     value: Any
-    rows: pd.DataFrame
+    hits: Array
     networks: frozenset[tuple[Any, ...]]
-    keys: frozenset[tuple[Any, ...]]
+    keys: list[tuple[Any, ...]]
 
     @classmethod
-    def of(cls, value: Any, rows: pd.DataFrame) -> "_Side":
+    def of(cls, by: str, value: Any, rows: pd.DataFrame, outcome: str) -> "_Side":
         networks, keys = (
-            frozenset(zip(*(rows[column] for column in columns), strict=True)) if {*columns} <= {*rows} else frozenset()
+            list(zip(*(rows[column].tolist() for column in columns), strict=True)) if {*columns} <= {*rows} else []
             for columns in (NETWORK, PAIRED_BY)
         )
-        return cls(value, rows, networks, keys)
+        return cls(by, value, (rows["outcome"] == outcome).to_numpy(bool), frozenset(networks), keys)
 
     def can_be_paired_with(self, other: "_Side") -> bool:
         """Whether both have exactly the same seeds and replicates, each once."""
-        once = all(len(side.keys) == len(side.rows) for side in (self, other))
-        return once and self.keys == other.keys
+        mine, others = set(self.keys), set(other.keys)
+        return len(mine) == len(self.hits) and len(others) == len(other.hits) and mine == others
 
 
-def _difference(a: pd.DataFrame, b: pd.DataFrame, outcome: str) -> dict[str, float | str]:
-    """The difference of the rates of an outcome in two groups of replicates, as `compare` has it unpaired."""
-    n = np.array([len(a), len(b)])
-    hits = np.array([(group["outcome"] == outcome).sum() for group in (a, b)])
+def _difference(a: Array, b: Array) -> dict[str, float | str]:
+    """The difference of the rates of an outcome in two groups of replicates, each (n,) bool, as `compare` has it
+    unpaired."""
+    n, hits = np.array([len(a), len(b)]), np.array([a.sum(), b.sum()])
     rate_a, rate_b = (hits / n).tolist()
     low, high = newcombe_interval(hits[0], n[0], hits[1], n[1])
     p = fisher_exact(np.array([hits, n - hits])).pvalue
     return _row(int(n.min()), rate_a, rate_b, low, high, float(p), "unpaired: Newcombe, Fisher exact")
 
 
-def _paired_difference(pairs: pd.DataFrame, outcome: str) -> dict[str, float | str]:
-    """The difference of the rates of an outcome in `pairs`, as `_matched` has them, as `compare` has it paired."""
-    hit_a, hit_b = ((pairs[column] == outcome).to_numpy() for column in ("outcome_a", "outcome_b"))
-    only_a, only_b, n = int((hit_a & ~hit_b).sum()), int((~hit_a & hit_b).sum()), len(pairs)
+def _paired_difference(a: Array, b: Array) -> dict[str, float | str]:
+    """The difference of the rates of an outcome in pairs of replicates, (n,) bool of either side, as `compare` has it
+    paired."""
+    only_a, only_b, n = int((a & ~b).sum()), int((~a & b).sum()), len(a)
     low, high = paired_interval(only_a, only_b, n)
     p = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
     method = "paired: Bonett-Price, McNemar exact"
-    return _row(n, float(hit_a.mean()), float(hit_b.mean()), low, high, float(p), method)
+    return _row(n, float(a.mean()), float(b.mean()), low, high, float(p), method)
+
+
+def _matched(a: _Side, b: _Side) -> tuple[Array, Array]:
+    """The hits of the pairs of two groups, (pairs,) bool of either.
+
+    Raises InputError where a seed and replicate is there twice in one group, or none is in both.
+    """
+    for side in (a, b):
+        if twice := [key for key, count in Counter(side.keys).items() if count > 1]:
+            seed, replicate = twice[0]
+            raise InputError(
+                f"paired=True: replicate {replicate} of seed {seed} is there more than once with"
+                f" {side.by}={side.value}; name in within what else these replicates differ in"
+            )
+    hits_b = dict(zip(b.keys, b.hits.tolist(), strict=True))
+    pairs = [(hit, hits_b[key]) for key, hit in zip(a.keys, a.hits.tolist(), strict=True) if key in hits_b]
+    if not pairs:
+        values = " and ".join(f"{side.by}={side.value}" for side in (a, b))
+        raise InputError(f"paired=True: {values} have no seed and replicate in common")
+    hit_a, hit_b = np.array(pairs).T
+    return hit_a, hit_b
 
 
 def _row(
@@ -128,27 +156,6 @@ def _row(
     """One row of `compare`, without what it is told apart by."""
     rates = {"n": n, "rate_a": rate_a, "rate_b": rate_b, "difference": rate_a - rate_b}
     return {**rates, "low": low, "high": high, "p": p, "method": method}
-
-
-def _matched(a: pd.DataFrame, b: pd.DataFrame, by: str) -> pd.DataFrame:
-    """The pairs of two groups, one row each: seed, replicate, outcome_a, outcome_b.
-
-    Raises InputError where a seed and replicate is there twice in one group, or none is in both.
-    """
-    for group in (a, b):
-        twice = group.duplicated(list(PAIRED_BY))
-        if twice.any():
-            value, seed, replicate = group.loc[twice, [by, *PAIRED_BY]].iloc[0]
-            raise InputError(
-                f"paired=True: replicate {replicate} of seed {seed} is there more than once with {by}={value};"
-                " name in within what else these replicates differ in"
-            )
-    columns = [*PAIRED_BY, "outcome"]
-    pairs = a[columns].merge(b[columns], on=list(PAIRED_BY), suffixes=("_a", "_b"), validate="one_to_one")
-    if not len(pairs):
-        values = " and ".join(f"{by}={group[by].iloc[0]}" for group in (a, b))
-        raise InputError(f"paired=True: {values} have no seed and replicate in common")
-    return pairs
 
 
 def newcombe_interval(count_a: float, n_a: float, count_b: float, n_b: float) -> tuple[float, float]:

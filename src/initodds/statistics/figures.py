@@ -57,7 +57,10 @@ def curves(frame: pd.DataFrame, metric: str, ax: Axes) -> Axes:
     for outcome in OUTCOMES:
         of_outcome = frame[frame["outcome"] == outcome]
         # One artist for all, since a thousand take seconds to draw.
-        lines = [line[["step", metric]].to_numpy(float) for _, line in of_outcome.groupby("replicate")]
+        replicate = pd.factorize(of_outcome["replicate"])[0]
+        order = np.argsort(replicate, kind="stable")
+        points = of_outcome[["step", metric]].to_numpy(float)[order]
+        lines = np.split(points, np.flatnonzero(np.diff(replicate[order])) + 1) if len(points) else []
         drawn = LineCollection(lines, colors=COLOURS[outcome], linewidths=0.8, alpha=0.7, label=outcome)
         drawn.set_rasterized(True)  # in a file of lines they would be megabytes
         ax.add_collection(drawn)

@@ -155,6 +155,9 @@ def present(frame: pd.DataFrame, keys: Iterable[str]) -> list[str]:
 def drawn(figure: Figure) -> str:
     """A figure as the text of an SVG file, the same whenever it is drawn."""
     kept = io.StringIO()
+    if engine := figure.get_layout_engine():  # by itself `savefig` would draw all twice, once for the layout
+        engine.execute(figure)
+        figure.set_layout_engine(None)
     with rc_context({"svg.hashsalt": "initodds"}):
         figure.savefig(kept, format="svg", metadata={"Date": None})
     return kept.getvalue()
