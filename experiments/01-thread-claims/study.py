@@ -1,6 +1,7 @@
 """The thread's claims, measured: sweeps, engine speeds, results.csv, speed.csv, summary.md and the figures.
 
 python experiments/01-thread-claims/study.py            everything; full MNIST in INITODDS_DATA, or downloaded
+python experiments/01-thread-claims/study.py speed      the engines' speed, and the summary, in a minute
 python experiments/01-thread-claims/study.py analyse    the summary and the figures from the committed results
 """
 
@@ -21,6 +22,7 @@ from tabulate import tabulate
 from initodds import analysis, datasets
 from initodds.cells.drawing import Drawing
 from initodds.engines import Problem
+from initodds.engines.compiled import Compiled
 from initodds.engines.matrix import Matrix
 from initodds.engines.optimizers import SGD
 from initodds.engines.per_example import PerExample
@@ -36,31 +38,37 @@ SETTINGS = ["init", "sgd.batch_size", "sgd.learning_rate", "sgd.reduction", "sgd
 MEASURED = ["accuracy", "cost", "dead_classes", "hidden_saturated", "outputs_high", "outputs_low", "naive_overflows"]
 MEASURED += ["steps_to_target", "steps"]
 
+TOGETHER = 32
+ENGINES = {
+    "per_example": (PerExample, 1, 2000),
+    "matrix": (Matrix, 1, 20_000),
+    "stacked": (Stacked, TOGETHER, 5000),
+    "compiled": (Compiled, TOGETHER, 20_000),
+}
+"""The engines whose speed is measured, each with so many networks, and so many examples a round."""
+
 
 def measure_speed() -> pd.DataFrame:
-    """Network-epochs a second of the three engines on full MNIST, in one process on one thread, rounds interleaved."""
+    """Network-epochs a second of processor time of the engines on full MNIST, on one thread, rounds interleaved; where
+    there are several networks, each in a data order of its own."""
     data = datasets.mnist(initodds_data())
     network = Network((784, 30, 10))
     targets = np.eye(10, dtype=np.float32)[data.train.y]
-    layers = [Drawing(Uniform(-0.5, 0.5), network).replicate(0, replicate) for replicate in range(32)]
+    layers = [Drawing(Uniform(-0.5, 0.5), network).replicate(0, replicate) for replicate in range(TOGETHER)]
     problem = Problem(network, data.train.x, targets, SGD(3.0), "mean", np.dtype(np.float32))
+    orders = np.stack([np.random.default_rng(number).permutation(len(data.train)) for number in range(TOGETHER)])
     rows = []
     for batch in (10, 100):
-        order = np.random.default_rng(0).permutation(len(data.train))
-        made = {
-            name: engine(problem, layers[:n])
-            for name, engine, n in (("per_example", PerExample, 1), ("matrix", Matrix, 1), ("stacked", Stacked, 32))
-        }
-        steps = {"per_example": 2000 // batch, "matrix": 20_000 // batch, "stacked": 20_000 // batch}
+        made = {name: engine(problem, layers[:n]) for name, (engine, n, _) in ENGINES.items()}
         seconds: dict[str, list[float]] = {name: [] for name in made}
         for _ in range(5):
-            for name, engine in made.items():
-                start = time.perf_counter()
-                engine.steps(order[: steps[name] * batch].reshape(-1, batch))
-                seconds[name].append((time.perf_counter() - start) / (steps[name] * batch) * len(data.train))
-        for name, of_rounds in seconds.items():
-            replicates = 32 if name == "stacked" else 1
-            rows.append({"engine": name, "batch": batch, "replicates": replicates, "seconds": np.median(of_rounds)})
+            for name, (_, n, examples) in ENGINES.items():
+                order = orders[:n, : examples // batch * batch].reshape(n, -1, batch)
+                start = time.process_time()
+                made[name].steps(order[0] if n == 1 else order)
+                seconds[name].append((time.process_time() - start) / examples * len(data.train))
+        for name, (_, n, _) in ENGINES.items():
+            rows.append({"engine": name, "batch": batch, "replicates": n, "seconds": np.median(seconds[name])})
     table = pd.DataFrame(rows)
     return table.assign(network_epochs_per_second=table["replicates"] / table["seconds"])
 
@@ -271,9 +279,10 @@ def draw(frame: pd.DataFrame) -> None:
 
 
 def main() -> None:
-    if sys.argv[1:] != ["analyse"]:
+    if not sys.argv[1:]:
         sweep(FOLDER, *SWEEPS)
         write_results(FOLDER, SETTINGS, MEASURED)
+    if sys.argv[1:] != ["analyse"]:
         measure_speed().to_csv(FOLDER / "speed.csv", index=False, float_format="%.4g")
     text = summary()
     (FOLDER / "summary.md").write_text(text)
