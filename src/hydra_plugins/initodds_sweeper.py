@@ -7,8 +7,9 @@ that breaks off, and it does not know the cells.
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
@@ -33,8 +34,12 @@ class CellSweeper(Sweeper):
         self.max_batch_size = max_batch_size
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        from initodds.sweeps.composing import SweepLoader
+
         self.config, self.loader = config, hydra_context.config_loader
-        self.launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
+        self.of_jobs = SweepLoader(self.loader, config)
+        context = HydraContext(cast(ConfigLoader, self.of_jobs), hydra_context.callbacks)
+        self.launcher = Plugins.instance().instantiate_launcher(context, task_function, config)
 
     def sweep(self, arguments: list[str]) -> list[Any]:
         """Run the cells that the overrides `arguments` and `params` make; returns what Hydra has of each that was run.
@@ -61,7 +66,7 @@ class CellSweeper(Sweeper):
         store = connect_at_start(tracked.uri, tracked.experiment, tracked.patience)
         bury(store)
         unsent.send(store)
-        composer = composing.Composer(self.loader, self.config)
+        composer = composing.composer_of(self.of_jobs)
         name = self.config.hydra.runtime.choices.get("experiment") or " ".join(arguments)
         if questions:
             return edges.sweep(store, questions, composer, name, self.config, self.launch)

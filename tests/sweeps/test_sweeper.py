@@ -1,6 +1,8 @@
 """The cells of a sweep: which they are, against Hydra's own way of composing them, and how they are handed on."""
 
+import pickle
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from initodds import analysis
 from initodds.cells import advice, options
 from initodds.sweeps import jobs
-from initodds.sweeps.composing import Composer, combinations, save
+from initodds.sweeps.composing import Composer, SweepLoader, combinations, composer_of, save
 from initodds.vocabulary import InputError
 from tests.processes import command
 
@@ -53,10 +55,28 @@ def test_cells_are_composed_as_hydra_does(loader: ConfigLoader, sweep: DictConfi
         expected = loader.load_sweep_config(sweep, overrides)
         for _ in range(2):  # a cell changes nothing for the next one that chooses alike
             composed = composer(overrides)
-            for whole in (composed, expected):
-                OmegaConf.set_struct(whole, False)
-                whole.pop("hydra", None)
-            assert OmegaConf.to_container(composed, resolve=True) == OmegaConf.to_container(expected, resolve=True)
+            assert OmegaConf.to_container(composed) == OmegaConf.to_container(expected)
+            assert resolved(composed) == resolved(expected)
+
+
+def resolved(config: DictConfig) -> Any:
+    """What a job sees: without Hydra's own part, some of which is known only as it runs."""
+    own = deepcopy(config)
+    OmegaConf.set_struct(own, False)
+    own.pop("hydra")
+    return OmegaConf.to_container(own, resolve=True)
+
+
+def test_a_job_that_is_sent_elsewhere_is_composed_as_hydra_does(loader: ConfigLoader, sweep: DictConfig):
+    mine = SweepLoader(loader, sweep)
+    sent = [pickle.loads(pickle.dumps(mine)) for _ in range(2)]
+    for overrides in CELLS[:2]:
+        expected = loader.load_sweep_config(sweep, overrides)
+        for copy in sent:
+            assert OmegaConf.to_container(copy.load_sweep_config(sweep, overrides)) == OmegaConf.to_container(expected)
+    assert composer_of(sent[0]) is composer_of(sent[1])
+    assert composer_of(SweepLoader(loader, sweep)) is not composer_of(mine)
+    assert sent[0].list_groups("") == loader.list_groups("")
 
 
 @pytest.mark.parametrize(

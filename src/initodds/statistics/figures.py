@@ -143,11 +143,15 @@ def outcome_map(rates: pd.DataFrame, rows: str, outcome: str, ax: Axes, labelled
         cmap=sns.light_palette(COLOURS[outcome], as_cmap=True),
         linewidths=1,
         cbar=False,
+        # By itself seaborn would look whether they overlap, label by label, in seconds for a large map.
+        xticklabels=False,
+        yticklabels=False,
         ax=ax,
     )
     ax.set(xlabel="", ylabel=rows if labelled else "", title=f"share {outcome}")
-    if not labelled:
-        ax.set_yticks([])
+    ax.set_xticks(np.arange(rate.shape[1]) + 0.5, [str(value) for value in rate.columns])
+    if labelled:
+        ax.set_yticks(np.arange(len(rate)) + 0.5, [str(value) for value in rate.index])
     ax.tick_params(length=0, rotation=0)
     return ax
 

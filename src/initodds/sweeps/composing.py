@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
+from hydra._internal.config_loader_impl import get_overrides_dirname  # a cell's folder may be named by it
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
@@ -46,6 +50,37 @@ def save(config: DictConfig) -> None:
         raise InputError(f"hydra.sweep.dir={folder}: a folder that cannot be written ({one_line(error)})") from error
 
 
+class SweepLoader:
+    """Hydra's `loader`, as it is given to the launcher of the `sweep` with this config: it composes the configs of the
+    jobs by a `Composer`, one for all jobs of a process."""
+
+    def __init__(self, loader: ConfigLoader, sweep: DictConfig) -> None:
+        self.loader, self.sweep = loader, sweep
+        self._identity = uuid4()
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """The config of the job with these overrides; `master_config`, which Hydra hands over, is that of the sweep.
+        Raises InputError where it cannot be composed."""
+        return composer_of(self)(sweep_overrides)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SweepLoader) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what a copy that is being made is asked for, before it has a loader
+            raise AttributeError(name)
+        return getattr(self.loader, name)
+
+
+@lru_cache(maxsize=1)
+def composer_of(loader: SweepLoader) -> "Composer":
+    """The composer of a sweep, kept for its next job: each comes with a copy of its own of the loader."""
+    return Composer(loader.loader, loader.sweep)
+
+
 class Composer:
     """Composes the configs of a sweep's cells as Hydra does, and faster.
 
@@ -66,12 +101,17 @@ class Composer:
             choices = [override for override in parsed if self._is_choice(override)]
             for choice in choices:
                 advice.require_name(choice)
-            if any(override.type is not OverrideType.CHANGE for override in parsed):
+            if any(override.type is not OverrideType.CHANGE or override.is_hydra_override() for override in parsed):
                 return self._load(overrides)  # what is added counts for what comes after it
             config = deepcopy(self._chosen(tuple(str(choice.input_line) for choice in choices)))
             for override in parsed:
                 if not self._is_choice(override):
                     _set(config, override)
+            config.hydra.overrides.task = [override.input_line for override in parsed]
+            style = config.hydra.job.config.override_dirname
+            config.hydra.job.override_dirname = get_overrides_dirname(
+                parsed, style.exclude_keys, style.item_sep, style.kv_sep
+            )
         except HydraException as error:
             raise InputError(advice.of_composing(error)) from error
         return config
