@@ -172,17 +172,27 @@ def require_room(settings: Settings, network: Network, replicates: int) -> None:
 
 def make(key: str, config: Target_) -> Any:
     """What Hydra instantiates from the part `key` of the config. Raises InputError where that fails."""
-    _named(key, config)
+    named = _named(key, config)
     try:
+        if _is_plain(config):  # Hydra takes milliseconds to call it
+            return named(**{name: value for name, value in config.items() if name != "_target_"})
         return instantiate(config, _convert_="all")
-    except InstantiationException as error:
-        cause = error.__cause__
+    except Exception as error:  # whatever the call raises, in Hydra's wrapping or as it is
+        cause = error.__cause__ if isinstance(error, InstantiationException) else error
         if isinstance(cause, InputError):
             top = key.partition(".")[0]  # the message may name the whole key
             raise InputError(
                 str(cause) if str(cause).startswith((f"{top}.", f"{top}=", f"{top}:")) else f"{key}.{cause}"
             ) from error
         raise InputError(f"{key}._target_={config['_target_']}: {one_line(cause or error)}") from error
+
+
+def _is_plain(config: Target_) -> bool:
+    """Whether a config names something of this package, and has but its arguments: numbers and words that say nothing
+    to Hydra."""
+    arguments = {name: value for name, value in config.items() if name != "_target_"}
+    special = (name.startswith("_") or isinstance(value, dict | list) for name, value in arguments.items())
+    return str(config["_target_"]).startswith("initodds.") and not any(special)
 
 
 def _named(key: str, config: Target_) -> Any:
