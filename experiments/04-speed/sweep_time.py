@@ -1,6 +1,7 @@
-"""Where does a sweep's time go, and how does it grow? The quickstart by 1 and 2 processes, and cells of 100 to 10,000.
+"""Where does a sweep's time go, and how does it grow? The quickstart by 1 and 2 processes, cells of 100 to 10,000, and
+one cell in 1 and 2 threads.
 
-python experiments/04-speed/sweep_time.py            about five minutes; writes sweep.md
+python experiments/04-speed/sweep_time.py            about five minutes; full MNIST in INITODDS_DATA; writes sweep.md
 """
 
 import json
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(__file__).parent
 CELLS = 24
@@ -74,17 +76,26 @@ def grown(replicates: str) -> None:
     print(json.dumps({"seconds": time.perf_counter() - begin, "memory, MB": memory}))
 
 
-def in_process(*task: str) -> dict[str, float]:
+def threads() -> None:
+    """A cell of 64 networks, five epochs of full MNIST, twice in this process; prints the times as JSON."""
+    from initodds import run
+
+    overrides = ["data=mnist", "init=half", "sgd.epochs=5", "replicates=64", "diagnosis.of=none"]
+    print(json.dumps({"seconds": [run(*overrides).seconds for _ in range(2)]}))
+
+
+def in_process(*task: str, **environment: str) -> dict[str, Any]:
     """What a task prints last, run in a folder and a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(Path(__file__).absolute()), *task]
-        done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+        every = {**os.environ, **environment}
+        done = subprocess.run(command, cwd=folder, env=every, check=True, capture_output=True, text=True)
         return json.loads(done.stdout.splitlines()[-1])
 
 
 def main() -> None:
     if len(sys.argv) > 1:
-        {"parts": parts, "grown": grown}[sys.argv[1]](*sys.argv[2:])
+        {"parts": parts, "grown": grown, "threads": threads}[sys.argv[1]](*sys.argv[2:])
         return
     with tempfile.TemporaryDirectory() as folder:
         seconds_of("--help", folder=folder)  # compiled once
@@ -106,6 +117,10 @@ def main() -> None:
     for replicates in (100, 1000, 10_000):
         found = in_process("grown", str(replicates))
         lines.append(f"| {replicates} | {found['seconds']:.1f} | {found['memory, MB']:.0f} |")
+    lines += ["", "| threads for a cell of 64 networks, five epochs of full MNIST | s, twice |", "|---|---|"]
+    for number in (1, 2):
+        first, second = in_process("threads", INITODDS_THREADS=str(number))["seconds"]
+        lines.append(f"| {number} | {first:.1f}, {second:.1f} |")
     (FOLDER / "sweep.md").write_text("\n".join(text + lines) + "\n")
     print("\n".join(text + lines))
 
