@@ -7,7 +7,7 @@ import pytest
 
 from initodds.cells import cell, objects
 from initodds.cells.streams import random_stream
-from initodds.cells.threads import THREADS, in_threads, threads
+from initodds.cells.threads import THREADS, StoppedError, in_threads, threads
 from initodds.engines import auto, building, compiled
 from initodds.engines.compiled import Compiled
 from initodds.engines.stacked import Stacked
@@ -114,15 +114,25 @@ def test_the_engine_is_chosen_and_known(monkeypatch: pytest.MonkeyPatch, caplog:
         settings_of(*SMALL, "engine=compiled")
 
 
-def test_a_thread_that_fails_ends_the_others():
+@pytest.mark.parametrize("failing", [0, 2])
+def test_a_thread_that_fails_ends_the_others(failing: int):
+    begun = []
+
     def work(piece: int, go_on: Callable[[], None]) -> None:
-        if piece == 0:
+        begun.append(piece)
+        if piece == failing:
+            while len(begun) < 3:
+                go_on()
             raise InputError("no")
-        while True:
-            go_on()
+        try:
+            while True:
+                go_on()
+        except StoppedError:
+            raise InputError("later") from None
 
     with pytest.raises(InputError, match=r"^no$"):
         in_threads(work, range(5), 3)
+    assert sorted(begun) == [0, 1, 2]
     assert in_threads(lambda piece, go_on: piece**2, range(5), 3) == [0, 1, 4, 9, 16]
 
 
