@@ -71,6 +71,9 @@ COMPANY = [
     ("dtype=float32",),
     ("sgd.batch_size=7", "dtype=float32", "sgd.learning_rate=30"),
     ("engine=stacked", "dtype=float32"),
+    ("engine=stacked", "dtype=float32", "sgd.batch_size=1442"),
+    ("engine=stacked", "dtype=float32", "data=xor", "sgd.batch_size=4", "network.hidden=[2]", "sgd.epochs=30"),
+    ("engine=stacked", "dtype=float32", "sgd.batch_size=1442", "optimizer=adam", "optimizer.clip_norm=0.01"),
     ("data=xor", "sgd.batch_size=4", "network.hidden=[2]", "sgd.epochs=30"),
     ("data=xor", "sgd.batch_size=2", "network.hidden=[3]", "sgd.epochs=130", "engine=stacked", "dtype=float32"),
     ("network.hidden=[9,5]", "network.activation=relu", "optimizer=adam", "sgd.learning_rate=0.01"),
@@ -94,7 +97,7 @@ def test_a_replicate_is_bit_for_bit_the_same_in_any_company(options: tuple[str, 
                 np.testing.assert_array_equal(biases, other_biases)
 
 
-@pytest.mark.parametrize("batch_size", [50, 7, 1437])
+@pytest.mark.parametrize("batch_size", [50, 7, 1437, 1442])
 def test_engines_and_shared_orders_agree_on_each_replicate(batch_size: int):
     options = (*SMALL, f"sgd.batch_size={batch_size}", "replicates=5")
     own = cell.run(settings_of(*options))
@@ -246,3 +249,17 @@ def test_a_regression_that_learned_nothing_is_stuck_on_whichever_side_of_the_mea
     assert (scores > 0).any()
     assert (scores < 0).any()
     assert set(trained.judgement.outcome) == {"stuck"}
+
+
+@pytest.mark.parametrize("engine", ["compiled", "stacked"])
+def test_each_replicate_is_trained_in_the_order_that_is_given(engine: str):
+    if engine == "compiled" and not compiled.available():
+        pytest.skip("there is no C compiler")
+    settings = settings_of(*SMALL, f"engine={engine}", "replicates=3")
+    subject = cell.subject_of(settings)
+    layers = [subject.drawing.replicate(settings.seed, 0)] * 3
+    given = np.array([5, 2, 5])
+    costs = cell.train(settings, subject, layers, given).cost[-1]
+    alone = [cell.train(settings, subject, layers[:1], given[[r]]).cost[-1, 0] for r in range(3)]
+    assert costs.tolist() == alone
+    assert costs[0] == costs[2] != costs[1]

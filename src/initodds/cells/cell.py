@@ -238,7 +238,8 @@ def train(
     data, task = subject.data, subject.task
     problem = problem_of(settings, subject)
     number = threads() if getattr(subject.engine, "in_threads", False) else 1
-    stacks = stacks_of(orders, settings.sgd.orders is not None, subject.engine.side_by_side, number)
+    shared = settings.sgd.orders is not None
+    stacks = stacks_of(orders, shared, subject.engine.side_by_side, number)
     one_at_a_time = Lock()
 
     def train_stack(members: Array, go_on: Callable[[], None]) -> History:
@@ -248,6 +249,7 @@ def train(
                 on_epoch(epochs * len(members))
 
         kept = {"states": [states[member] for member in members]} if states else {}
+        numbers = orders[members][:1] if shared else orders[members]
         with one_at_a_time:
             engine = subject.engine(problem, [layers[member] for member in members], **kept)
         return loop.train(
@@ -257,7 +259,7 @@ def train(
             batch_size=settings.sgd.batch_size,
             epochs=settings.sgd.epochs,
             checkpoints=settings.sgd.checkpoints,
-            orders=[random_stream(settings.seed, stream, order) for order in np.unique(orders[members])],
+            orders=[random_stream(settings.seed, stream, order) for order in numbers],
             schedule=objects.schedule(settings),
             keep_states=settings.diagnosis.escape,
             on_epochs=on_epochs,

@@ -55,7 +55,8 @@ class Engine(Protocol):
     def steps(self, rows: Array, factors: Array | None = None) -> None:
         """Take a step on each of the mini-batches of training examples `rows`, one after another.
 
-        rows: (steps, batch), the same for all networks; or (R, steps, batch), where network r has rows[r].
+        rows: (R, steps, batch), where network r has rows[r], or (1, steps, batch), the same for all: each becomes the
+            same, bit for bit, whatever is beside it; or (steps, batch), the same for all, who may be trained as one.
         factors: (steps,) by which the learning rate is multiplied in each; None for 1.
         """
 

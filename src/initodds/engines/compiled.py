@@ -78,7 +78,7 @@ class Compiled:
         rows = np.ascontiguousarray(rows, np.int64)
         steps, batch = rows.shape[-2:]
         replicates = len(self._networks)
-        if rows.ndim == 3 and len(rows) != replicates:
+        if rows.ndim == 3 and len(rows) not in (1, replicates):
             raise ValueError(f"orders of {len(rows)} networks, for {replicates}")
         if not rows.size:
             return
@@ -92,7 +92,7 @@ class Compiled:
             _address(self._slots),
             _address(self._gradient),
             _address(rows),
-            steps * batch if rows.ndim == 3 else 0,
+            steps * batch if rows.ndim == 3 and len(rows) > 1 else 0,
             steps,
             batch,
             _address(self._rates),

@@ -75,7 +75,7 @@ class Sequential:
         _require("optimizer", "plain SGD" if optimizer.fused else type(optimizer).__name__, ("plain SGD",))
 
     def steps(self, rows: Array, factors: Array | None = None) -> None:
-        own = rows if rows.ndim == 3 else [rows] * len(self._networks)
+        own = np.broadcast_to(rows, (len(self._networks), *rows.shape[-2:]))
         for network, rates, batches in zip(self._networks, self._rates, own, strict=True):
             for step, batch in enumerate(batches):
                 now = rates if factors is None else rates * rates.dtype.type(factors[step])
