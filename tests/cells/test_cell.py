@@ -15,7 +15,7 @@ from initodds.initializers import Uniform
 from initodds.networks.network import Network
 from initodds.sweeps.progress import Report
 from initodds.vocabulary import InputError
-from tests.conftest import drawn, settings_of
+from tests.conftest import drawn, needs_compiler, settings_of
 
 SMALL = ("data=digits", "network.hidden=[8]", "sgd.epochs=2", "sgd.batch_size=50", "dtype=float64")
 
@@ -251,10 +251,8 @@ def test_a_regression_that_learned_nothing_is_stuck_on_whichever_side_of_the_mea
     assert set(trained.judgement.outcome) == {"stuck"}
 
 
-@pytest.mark.parametrize("engine", ["compiled", "stacked"])
+@pytest.mark.parametrize("engine", [pytest.param("compiled", marks=needs_compiler), "stacked"])
 def test_each_replicate_is_trained_in_the_order_that_is_given(engine: str):
-    if engine == "compiled" and not compiled.available():
-        pytest.skip("there is no C compiler")
     settings = settings_of(*SMALL, f"engine={engine}", "replicates=3")
     subject = cell.subject_of(settings)
     layers = [subject.drawing.replicate(settings.seed, 0)] * 3

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from initodds.engines import building, compiled
-
-needs_compiler = pytest.mark.skipif(not compiled.available(), reason="there is no C compiler")
+from initodds.engines import building
+from tests.conftest import needs_compiler
 
 
 @pytest.fixture

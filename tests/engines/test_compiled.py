@@ -21,9 +21,7 @@ from initodds.networks.activations import LeakyRelu, Relu
 from initodds.networks.network import Layer, Network, Stack
 from initodds.networks.outputs import OUTPUTS
 from initodds.vocabulary import InputError
-from tests.conftest import problem_of, random_layers
-
-needs_compiler = pytest.mark.skipif(not compiled.available(), reason="there is no C compiler")
+from tests.conftest import needs_compiler, problem_of, random_layers
 
 ACTIVATIONS = ["logistic", "tanh", "linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus"]
 OPTIMIZERS = [
