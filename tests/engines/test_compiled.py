@@ -4,7 +4,9 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +19,12 @@ from initodds.engines.auto import Auto
 from initodds.engines.compiled import Compiled, unsupported
 from initodds.engines.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from initodds.engines.stacked import Stacked
-from initodds.networks.activations import LeakyRelu, Relu
+from initodds.networks.activations import ACTIVATIONS, Activation, LeakyRelu, Relu
 from initodds.networks.network import Layer, Network, Stack
-from initodds.networks.outputs import OUTPUTS
+from initodds.networks.outputs import OUTPUTS, BinaryCrossEntropy, Output, SoftmaxSquared, Squared
 from initodds.vocabulary import InputError
 from tests.conftest import needs_compiler, problem_of, random_layers
 
-ACTIVATIONS = ["logistic", "tanh", "linear", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus"]
 OPTIMIZERS = [
     SGD(0.1),
     SGD(0.1, clip_norm=0.2),
@@ -92,6 +93,17 @@ def test_every_output(output: str, cost: str, scale: float, rng: np.random.Gener
 
 
 @needs_compiler
+@pytest.mark.parametrize("activation", ACTIVATIONS.values(), ids=ACTIVATIONS)
+@pytest.mark.parametrize("head", [Squared, partial(Squared, mean=True), BinaryCrossEntropy])
+def test_outputs_of_a_users_own_pairing(
+    head: Callable[[Activation], Output], activation: type[Activation], rng: np.random.Generator
+):
+    network = Network((20, 7, 5), output=head(activation()))
+    layers = random_layers(network, 2, rng, 0.5)
+    assert_agree(problem_of(network, *example_set(network, 0.3, rng), 0.01), layers, 10, True)
+
+
+@needs_compiler
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 @pytest.mark.parametrize("batch", [1, 10])
 def test_every_optimizer(optimizer: Optimizer, batch: int, rng: np.random.Generator):
@@ -117,7 +129,7 @@ def test_any_combination(data: st.DataObject):
     output, cost = data.draw(st.sampled_from(list(OUTPUTS)), "output")
     network = Network(
         (data.draw(st.integers(1, 25), "features"), *hidden, data.draw(st.integers(2, 18), "outputs")),
-        activation=tuple(data.draw(st.sampled_from(ACTIVATIONS), "activation") for _ in hidden),
+        activation=tuple(data.draw(st.sampled_from(list(ACTIVATIONS)), "activation") for _ in hidden),
         output=output,
         cost=cost,
         bias=data.draw(st.booleans(), "bias"),
@@ -264,8 +276,15 @@ class TwiceRelu(Relu):
         return 2 * super().value(z)
 
 
+class Own(SoftmaxSquared):
+    pass
+
+
 class SlowSGD(SGD):
     pass
+
+
+OwnAdam = type("Adam", (Adam,), {"__module__": "of_a_user"})
 
 
 @needs_compiler
@@ -273,7 +292,15 @@ class SlowSGD(SGD):
     ("network", "optimizer", "dtype", "said"),
     [
         (Network((5, 4, 3), activation=TwiceRelu()), SGD(1.0), np.float64, "the activation TwiceRelu is not compiled"),
+        (
+            Network((5, 3), output=Squared(TwiceRelu())),
+            SGD(1.0),
+            np.float64,
+            "the activation TwiceRelu is not compiled",
+        ),
+        (Network((5, 3), output=Own()), SGD(1.0), np.float64, "the output Own is not compiled"),
         (Network((5, 4, 3)), SlowSGD(1.0), np.float64, "the optimizer SlowSGD is not compiled"),
+        (Network((5, 4, 3)), OwnAdam(1.0), np.float64, "the optimizer Adam is not compiled"),
         (Network((5, 4, 3)), SGD(1.0), np.longdouble, f"{np.dtype(np.longdouble)} is not compiled"),
         (Network((2**16 + 1, 1, 2)), SGD(1.0), np.float64, "more than 65536 features are not compiled"),
     ],
@@ -289,7 +316,7 @@ def test_what_is_not_compiled_is_refused_and_left_to_numpy(
 
 @needs_compiler
 def test_a_slope_of_a_users_choice_is_compiled(rng: np.random.Generator):
-    network = Network((20, 9, 3), activation=LeakyRelu(0.3))
+    network = Network((20, 9, 3), activation=LeakyRelu(0.3), output=Squared(LeakyRelu(0.2)))
     assert_agree(problem_of(network, *example_set(network, 0.3, rng), 0.1), random_layers(network, 1, rng), 10, False)
 
 
@@ -363,7 +390,7 @@ building.FLAGS += ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-r
 compiled._aligned = np.zeros
 """
     options = {"ASAN_OPTIONS": "detect_leaks=0", "LD_PRELOAD": str(runtime)}
-    done = trained_by(before, ACTIVATIONS, XDG_CACHE_HOME=str(tmp_path), **options)
+    done = trained_by(before, list(ACTIVATIONS), XDG_CACHE_HOME=str(tmp_path), **options)
     assert (done.stdout, done.returncode) == ("Compiled\n", 0), done.stderr
 
 

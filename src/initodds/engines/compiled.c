@@ -54,7 +54,7 @@ struct problem {
     integer output, mean, bias, plain, parameters;
     double cost_weight, clip_norm;
     integer optimizer, slots, nesterov;
-    double weight_decay, momentum, beta1, beta2, epsilon;
+    double weight_decay, momentum, beta1, beta2, alpha, epsilon;
 };
 
 #define INLINE static inline __attribute__((always_inline))
@@ -462,7 +462,7 @@ static void accumulate(const struct problem *p, real *to, const integer *rows, i
     }
 }
 
-/* ---- Optimizers, see `optimizers.py`: `count` numbers w, their gradient g, and slots u and v, where it has them ---- */
+/* ---- Optimizers, see `optimizers.py`: `count` numbers w, their gradient g, and the slots u and v, if there are ---- */
 
 #define OPTIMIZER(name)                                                                                                \
     static void name(const struct problem *p, integer count, real *restrict w, real *restrict g, real *restrict u,     \
@@ -496,7 +496,7 @@ OPTIMIZER(adamw) { adam_move(p, count, w, g, u, v, rate, step, 0, 1 - rate * (re
 
 OPTIMIZER(rmsprop) {
     const real decay = p->weight_decay, momentum = p->momentum, epsilon = p->epsilon;
-    const real alpha = p->beta2, rest = 1 - p->beta2;
+    const real alpha = p->alpha, rest = 1 - p->alpha;
     EACH(i, count) {
         real gradient = g[i] + decay * w[i];
         u[i] = alpha * u[i] + rest * gradient * gradient;
