@@ -261,3 +261,15 @@ def test_each_replicate_is_trained_in_the_order_that_is_given(engine: str):
     alone = [cell.train(settings, subject, layers[:1], given[[r]]).cost[-1, 0] for r in range(3)]
     assert costs.tolist() == alone
     assert costs[0] == costs[2] != costs[1]
+
+
+@needs_compiler
+def test_an_escape_in_float64_is_by_an_engine_that_has_it(monkeypatch: pytest.MonkeyPatch):
+    built = compiled._built
+    no_double = building.BuildError("no double")
+    monkeypatch.setattr(compiled, "_built", lambda real: built(real) if real == "float" else no_double)
+    options = (*SMALL, "dtype=float32", "init=unit", "replicates=2", "diagnosis.of=all", "diagnosis.curvature=none")
+    escaped = cell.run(settings_of(*options, "diagnosis.escape=true")).escaped
+    assert escaped["float64"].shape == (2,)
+    with pytest.raises(InputError, match=r"^engine=compiled: no double; "):
+        settings_of(*SMALL, "engine=compiled", "dtype=float64")

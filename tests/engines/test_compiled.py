@@ -321,18 +321,16 @@ def test_a_slope_of_a_users_choice_is_compiled(rng: np.random.Generator):
 
 
 def test_without_a_compiler_numpy_trains_and_one_line_says_so(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, rng: np.random.Generator
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setattr(compiled, "_built", lambda real: building.BuildError("there is no C compiler"))
     auto._say_once.cache_clear()
     network = Network((20, 9, 3))
-    problem = problem_of(network, *example_set(network, 0.3, rng))
-    layers = random_layers(network, 2, rng)
     with caplog.at_level(logging.WARNING):
-        engines = [Auto(problem, layers) for _ in range(2)]
+        kinds = [Auto.choice(network, SGD(1.0), np.dtype(np.float32)) for _ in range(2)]
     assert caplog.messages == ["there is no C compiler: the NumPy engine is used, engine=stacked"]
     assert not compiled.available()
-    assert_close(epoch(engines[0], 10), epoch(Stacked(problem, layers), 10), rtol=0, atol=0)
+    assert kinds == [Stacked, Stacked]
 
 
 TRAINING = """
@@ -353,7 +351,7 @@ for dtype in (np.float32, np.float64):
                     targets = np.eye(sizes[-1])[rng.integers(sizes[-1], size=57)]
                     problem = Problem(network, x, targets, optimizer, "mean", np.dtype(dtype))
                     layers = [[(rng.normal(size=s), rng.normal(size=s[1])) for s in network.layers] for _ in range(2)]
-                    engine = auto.Auto(problem, layers)
+                    engine = auto.Auto.choice(network, optimizer, np.dtype(dtype))(problem, layers)
                     for batch in (1, 13, 57, 150):
                         engine.steps(rng.integers(57, size=(2, 3, batch)))
                     assert np.isfinite(engine.stack().weights[0]).all()

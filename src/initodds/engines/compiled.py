@@ -36,8 +36,6 @@ MOST_FEATURES = 2**16
 DENSE = 0.35
 """The share of features that are not zero from which on the zeros are calculated with too."""
 
-FLOAT32 = np.dtype(np.float32)
-
 OF_OPTIMIZERS = ("weight_decay", "momentum", "beta1", "beta2", "alpha", "epsilon")
 """What some optimizer has and the C code is told, by its name."""
 
@@ -70,7 +68,7 @@ class Compiled:
             self._fill(self._slots[:, slot], Stack(problem.network, [state.slots[slot] for state in states], dtype))
 
     @classmethod
-    def require_support(cls, network: Network, optimizer: Optimizer, dtype: np.dtype = FLOAT32) -> None:
+    def require_support(cls, network: Network, optimizer: Optimizer, dtype: np.dtype) -> None:
         if reason := unsupported(network, optimizer, dtype):
             raise InputError(f"engine=compiled: {reason}; engine=stacked, by NumPy, supports all")
 
