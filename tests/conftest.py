@@ -18,12 +18,14 @@ from initodds.cells import config
 from initodds.cells.cell import Cell
 from initodds.cells.drawing import Drawing
 from initodds.cells.settings import Settings
-from initodds.engines import Problem, Reduction
+from initodds.engines import Problem, Reduction, compiled
 from initodds.engines.optimizers import SGD, Optimizer
 from initodds.initializers import Initializer
 from initodds.networks.network import Layer, Network
 from initodds.tracking import records
 from initodds.tracking.records import Record
+
+needs_compiler = pytest.mark.skipif(not compiled.available(), reason="there is no C compiler")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

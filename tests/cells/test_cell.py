@@ -7,7 +7,7 @@ import pytest
 
 from initodds.cells import cell, objects
 from initodds.cells.streams import random_stream
-from initodds.cells.threads import THREADS, in_threads, threads
+from initodds.cells.threads import THREADS, StoppedError, in_threads, threads
 from initodds.engines import auto, building, compiled
 from initodds.engines.compiled import Compiled
 from initodds.engines.stacked import Stacked
@@ -15,7 +15,7 @@ from initodds.initializers import Uniform
 from initodds.networks.network import Network
 from initodds.sweeps.progress import Report
 from initodds.vocabulary import InputError
-from tests.conftest import drawn, settings_of
+from tests.conftest import drawn, needs_compiler, settings_of
 
 SMALL = ("data=digits", "network.hidden=[8]", "sgd.epochs=2", "sgd.batch_size=50", "dtype=float64")
 
@@ -71,6 +71,9 @@ COMPANY = [
     ("dtype=float32",),
     ("sgd.batch_size=7", "dtype=float32", "sgd.learning_rate=30"),
     ("engine=stacked", "dtype=float32"),
+    ("engine=stacked", "dtype=float32", "sgd.batch_size=1442"),
+    ("engine=stacked", "dtype=float32", "data=xor", "sgd.batch_size=4", "network.hidden=[2]", "sgd.epochs=30"),
+    ("engine=stacked", "dtype=float32", "sgd.batch_size=1442", "optimizer=adam", "optimizer.clip_norm=0.01"),
     ("data=xor", "sgd.batch_size=4", "network.hidden=[2]", "sgd.epochs=30"),
     ("data=xor", "sgd.batch_size=2", "network.hidden=[3]", "sgd.epochs=130", "engine=stacked", "dtype=float32"),
     ("network.hidden=[9,5]", "network.activation=relu", "optimizer=adam", "sgd.learning_rate=0.01"),
@@ -94,7 +97,7 @@ def test_a_replicate_is_bit_for_bit_the_same_in_any_company(options: tuple[str, 
                 np.testing.assert_array_equal(biases, other_biases)
 
 
-@pytest.mark.parametrize("batch_size", [50, 7, 1437])
+@pytest.mark.parametrize("batch_size", [50, 7, 1437, 1442])
 def test_engines_and_shared_orders_agree_on_each_replicate(batch_size: int):
     options = (*SMALL, f"sgd.batch_size={batch_size}", "replicates=5")
     own = cell.run(settings_of(*options))
@@ -114,15 +117,25 @@ def test_the_engine_is_chosen_and_known(monkeypatch: pytest.MonkeyPatch, caplog:
         settings_of(*SMALL, "engine=compiled")
 
 
-def test_a_thread_that_fails_ends_the_others():
+@pytest.mark.parametrize("failing", [0, 2])
+def test_a_thread_that_fails_ends_the_others(failing: int):
+    begun = []
+
     def work(piece: int, go_on: Callable[[], None]) -> None:
-        if piece == 0:
+        begun.append(piece)
+        if piece == failing:
+            while len(begun) < 3:
+                go_on()
             raise InputError("no")
-        while True:
-            go_on()
+        try:
+            while True:
+                go_on()
+        except StoppedError:
+            raise InputError("later") from None
 
     with pytest.raises(InputError, match=r"^no$"):
         in_threads(work, range(5), 3)
+    assert sorted(begun) == [0, 1, 2]
     assert in_threads(lambda piece, go_on: piece**2, range(5), 3) == [0, 1, 4, 9, 16]
 
 
@@ -236,3 +249,27 @@ def test_a_regression_that_learned_nothing_is_stuck_on_whichever_side_of_the_mea
     assert (scores > 0).any()
     assert (scores < 0).any()
     assert set(trained.judgement.outcome) == {"stuck"}
+
+
+@pytest.mark.parametrize("engine", [pytest.param("compiled", marks=needs_compiler), "stacked"])
+def test_each_replicate_is_trained_in_the_order_that_is_given(engine: str):
+    settings = settings_of(*SMALL, f"engine={engine}", "replicates=3")
+    subject = cell.subject_of(settings)
+    layers = [subject.drawing.replicate(settings.seed, 0)] * 3
+    given = np.array([5, 2, 5])
+    costs = cell.train(settings, subject, layers, given).cost[-1]
+    alone = [cell.train(settings, subject, layers[:1], given[[r]]).cost[-1, 0] for r in range(3)]
+    assert costs.tolist() == alone
+    assert costs[0] == costs[2] != costs[1]
+
+
+@needs_compiler
+def test_an_escape_in_float64_is_by_an_engine_that_has_it(monkeypatch: pytest.MonkeyPatch):
+    built = compiled._built
+    no_double = building.BuildError("no double")
+    monkeypatch.setattr(compiled, "_built", lambda real: built(real) if real == "float" else no_double)
+    options = (*SMALL, "dtype=float32", "init=unit", "replicates=2", "diagnosis.of=all", "diagnosis.curvature=none")
+    escaped = cell.run(settings_of(*options, "diagnosis.escape=true")).escaped
+    assert escaped["float64"].shape == (2,)
+    with pytest.raises(InputError, match=r"^engine=compiled: no double; "):
+        settings_of(*SMALL, "engine=compiled", "dtype=float64")

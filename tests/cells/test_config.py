@@ -180,7 +180,7 @@ def test_why_an_object_cannot_be_had_is_told(
     key: str, target: str, reason: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture
 ):
     if (key, target) == ("engine", "os.system"):
-        reason = "a class with steps, "
+        reason = "a class with side_by_side, in_threads, steps, "
     for name, program in (("lacking", "import no_such_package"), ("misspelt", "def f(:"), ("failing", "1 / 0")):
         (tmp_path / f"{name}.py").write_text(f"{program}\n")
     monkeypatch.syspath_prepend(str(tmp_path))

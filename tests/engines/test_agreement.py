@@ -15,7 +15,7 @@ from initodds.engines.sequential import Sequential
 from initodds.engines.stacked import Stacked
 from initodds.networks.network import Network
 from initodds.vocabulary import InputError
-from tests.conftest import mini_batches, problem_of, random_layers
+from tests.conftest import mini_batches, needs_compiler, problem_of, random_layers
 
 
 def after_an_epoch(engine: type[Engine], network: Network, layers: list, reduction: str, rate: float) -> list:
@@ -68,7 +68,7 @@ def test_rates_may_differ_and_the_layers_given_stay_as_they_were(engine: type[En
         Adam(np.array([[0.01, 0.002]]), clip_norm=0.1),
     ],
 )
-@pytest.mark.parametrize("engine", [Stacked, Compiled, Matrix, PerExample])
+@pytest.mark.parametrize("engine", [Stacked, pytest.param(Compiled, marks=needs_compiler), Matrix, PerExample])
 @pytest.mark.parametrize("present", [0, 20])
 def test_networks_with_orders_of_their_own_are_as_networks_alone(
     engine: type[Engine], optimizer: Optimizer, present: int, rng: np.random.Generator

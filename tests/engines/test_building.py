@@ -2,14 +2,14 @@
 
 import ctypes
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from initodds.engines import building, compiled
-
-needs_compiler = pytest.mark.skipif(not compiled.available(), reason="there is no C compiler")
+from initodds.engines import building
+from tests.conftest import needs_compiler
 
 
 @pytest.fixture
@@ -55,6 +55,47 @@ def test_one_for_another_processor_is_not_loaded(cache: Path, source: Path, monk
     assert len(list(cache.iterdir())) == 2
 
 
+@pytest.fixture
+def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A compiler that CC names, a script that calls the one that there is."""
+    path = tmp_path / "mycc"
+    path.write_text(f'#!/bin/sh\nexec {shlex.join(building._compiler())} "$@"\n')
+    path.chmod(0o755)
+    monkeypatch.setenv("CC", str(path))
+    return path
+
+
+@needs_compiler
+def test_one_by_another_compiler_is_not_loaded(cache: Path, source: Path, compiler: Path):
+    assert [answer(source) for _ in range(2)] == [42, 42]
+    assert len(list(cache.iterdir())) == 1
+    os.utime(compiler, (0, 0))  # another version
+    assert answer(source) == 42
+    assert len(list(cache.iterdir())) == 2
+
+
+@needs_compiler
+def test_one_is_loaded_where_the_compiler_is_gone(cache: Path, source: Path, monkeypatch: pytest.MonkeyPatch):
+    assert answer(source) == 42
+    monkeypatch.setattr(building, "_compiler", list)
+    assert answer(source) == 42
+    assert str(building.library(source, "ANSWER=43")).startswith("there is no C compiler")
+
+
+@needs_compiler
+def test_where_the_processor_is_not_told_the_library_is_for_any(
+    cache: Path, source: Path, compiler: Path, monkeypatch: pytest.MonkeyPatch
+):
+    said = compiler.with_name("said")
+    compiler.write_text(compiler.read_text().replace("exec", f'echo "$@" >> {said}\nexec'))
+    assert answer(source) == 42
+    monkeypatch.setattr(building, "PROCESSOR", cache / "none")
+    assert answer(source) == 42
+    told, not_told = said.read_text().splitlines()
+    assert building.NATIVE in told
+    assert "native" not in not_told
+
+
 @needs_compiler
 @pytest.mark.parametrize("damage", [lambda content: content[:3000], lambda content: content[:-1] + b"?"])
 def test_a_damaged_library_is_compiled_anew(cache: Path, source: Path, damage: Callable[[bytes], bytes]):
@@ -70,7 +111,7 @@ def test_a_damaged_library_is_compiled_anew(cache: Path, source: Path, damage: C
 def test_one_that_this_system_cannot_load_is_compiled_anew(cache: Path, source: Path):
     assert answer(source) == 42
     (path,) = cache.iterdir()
-    key = path.stem.split("-")[0]
+    key = path.stem.rpartition("-")[0]
     path.unlink()
     (cache / f"{key}-{building._digest(b'no library')}.so").write_bytes(b"no library")
     assert answer(source) == 42

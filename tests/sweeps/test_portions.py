@@ -71,3 +71,16 @@ def test_a_thousand_million_replicates_begin_at_once(store: store_module.Store, 
     ((epochs, first, stop),) = seen
     assert (epochs, first) == (10**9 - 5, 5)
     assert 32 <= stop - first < 10**6
+
+
+def test_a_slow_engine_is_warned_of_once_a_cell(
+    store: store_module.Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    settings = settings_of(*SMALL, "replicates=4", "engine=matrix", "tracking.uri=sqlite:///runs.db")
+    subject = cell.subject_of(settings)
+    monkeypatch.setattr(cell, "MEMORY_AT_ONCE", 2 * objects.memory(settings, subject.network, 1))
+    monkeypatch.setattr(cell, "WORK_AT_ONCE", 1)
+    asked = jobs.asked_for(settings, CHOICES, "a cell")
+    jobs.track(store, settings, asked, 0, [])
+    assert len(reading.runs_of_cell(store, asked.fingerprint)) > 1
+    assert caplog.text.count("one after another") == 1

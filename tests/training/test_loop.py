@@ -30,7 +30,7 @@ def test_each_epoch_takes_every_example_once(examples: int, batch_size: int, epo
         overflows = np.zeros(1)
 
         def steps(self, rows: np.ndarray, factors: np.ndarray | None = None) -> None:
-            batches.extend(rows)
+            batches.extend(rows[0])
 
         def stack(self) -> Stack:
             return Stack(Network((1, 1)), [[(np.zeros((1, 1)), np.zeros(1))]], np.float64)

@@ -144,23 +144,21 @@ def run(
 ) -> Cell:
     """Train, judge and diagnose the replicates of one cell, from number `first` to before `stop`, or to the last.
 
-    subject: what the settings name, where it is made already, see `subject_of`.
+    subject: what the settings name, where it is made already, see `subject_of`; and has been warned of, see `warn`.
     Raises InputError where the data cannot be had, do not fit the network, or are fewer than the batch size, or where
     this machine's memory cannot hold so many networks at once.
     """
     observer = observer or Silent()
-    subject = subject or subject_of(settings)
+    if subject is None:
+        subject = subject_of(settings)
+        warn(settings, subject)
     stop = settings.replicates if stop is None else stop
     objects.require_room(settings, subject.network, stop - first)
     replicates = np.arange(first, stop)
-    if subject.engine.side_by_side == 1 and len(replicates) > 1:
-        logger.warning(slowness(settings, subject))
-    for line in subject.warnings():
-        logger.warning(line)
-    start = time.perf_counter()
     orders = orders_of(settings, replicates)
-    drawn = (subject.drawing.replicate(settings.seed, int(replicate)) for replicate in replicates)
-    history = train(settings, subject, list(drawn), orders, on_epoch=observer.epoch)
+    drawn = [subject.drawing.replicate(settings.seed, int(replicate)) for replicate in replicates]
+    start = time.perf_counter()
+    history = train(settings, subject, drawn, orders, on_epoch=observer.epoch)
     seconds = time.perf_counter() - start
     chance_level = chance_level_of(settings, subject)
     best_constant_cost = subject.network.head.best_constant_cost(subject.task.targets(subject.data.test.y))
@@ -201,10 +199,15 @@ def subject_of(settings: Settings) -> Subject:
         targeted = f"network.cost={settings.network.cost}: targets from {targets.min():g} to {targets.max():g}"
         raise InputError(f"{targeted}; it needs targets from 0 to 1, see network.targets and data.scale_targets")
     drawing = Drawing(objects.initializer(settings), network, data.train.x[:EXAMPLES_DRAWN_WITH])
+    return Subject(data, task, network, drawing, engine_of(settings, network))
+
+
+def engine_of(settings: Settings, network: Network) -> type[Engine]:
+    """The engine that trains such networks."""
     engine = objects.engine(settings)
     if issubclass(engine, Auto):
-        engine = engine.choice(network, objects.optimizer(settings), np.dtype(settings.dtype))
-    return Subject(data, task, network, drawing, engine)
+        return engine.choice(network, objects.optimizer(settings), np.dtype(settings.dtype))
+    return engine
 
 
 def chance_level_of(settings: Settings, subject: Subject) -> float:
@@ -237,8 +240,9 @@ def train(
     optimizer as it is, or as it was left with the `states` of an earlier training."""
     data, task = subject.data, subject.task
     problem = problem_of(settings, subject)
-    number = threads() if getattr(subject.engine, "in_threads", False) else 1
-    stacks = stacks_of(orders, settings.sgd.orders is not None, subject.engine.side_by_side, number)
+    number = threads() if subject.engine.in_threads else 1
+    shared = settings.sgd.orders is not None
+    stacks = stacks_of(orders, shared, subject.engine.side_by_side, number)
     one_at_a_time = Lock()
 
     def train_stack(members: Array, go_on: Callable[[], None]) -> History:
@@ -248,6 +252,7 @@ def train(
                 on_epoch(epochs * len(members))
 
         kept = {"states": [states[member] for member in members]} if states else {}
+        numbers = orders[members][:1] if shared else orders[members]
         with one_at_a_time:
             engine = subject.engine(problem, [layers[member] for member in members], **kept)
         return loop.train(
@@ -257,7 +262,7 @@ def train(
             batch_size=settings.sgd.batch_size,
             epochs=settings.sgd.epochs,
             checkpoints=settings.sgd.checkpoints,
-            orders=[random_stream(settings.seed, stream, order) for order in np.unique(orders[members])],
+            orders=[random_stream(settings.seed, stream, order) for order in numbers],
             schedule=objects.schedule(settings),
             keep_states=settings.diagnosis.escape,
             on_epochs=on_epochs,
@@ -323,7 +328,8 @@ def escape_of(settings: Settings, subject: Subject, cell: Cell, members: Array, 
         epochs, rate = settings.sgd.epochs * variant.steps, settings.sgd.learning_rate * variant.rate
         sgd = settings.sgd.model_copy(update={"epochs": epochs, "learning_rate": rate, "checkpoints": 0})
         changed = settings.model_copy(update={"sgd": sgd, "dtype": variant.dtype or settings.dtype})
-        after = train(changed, subject, layers, cell.orders[members], ORDERS_ONWARD, states=states)
+        trained = replace(subject, engine=engine_of(changed, subject.network))
+        after = train(changed, trained, layers, cell.orders[members], ORDERS_ONWARD, states=states)
         return outcomes.judge(after, cell.chance_level, rule_of(settings), stuck_cost).outcome
 
     return escapes([cell.history.layers[member] for member in members], cell.judgement.outcome[members], retrain)
@@ -332,6 +338,15 @@ def escape_of(settings: Settings, subject: Subject, cell: Cell, members: Array, 
 def steps_of(settings: Settings, subject: Subject) -> int:
     """How many steps a replicate is trained for."""
     return -(-len(subject.data.train) // settings.sgd.batch_size) * settings.sgd.epochs
+
+
+def warn(settings: Settings, subject: Subject) -> None:
+    """Log what may be wrong with a cell, before its first replicates are trained."""
+    lines = subject.warnings()
+    if subject.engine.side_by_side == 1 and settings.replicates > 1:
+        lines.insert(0, slowness(settings, subject))
+    for line in lines:
+        logger.warning(line)
 
 
 def slowness(settings: Settings, subject: Subject) -> str:

@@ -79,7 +79,7 @@ def read(config: DictConfig) -> Settings:
     initializer = objects.initializer(settings)
     if not initializer.own_shape:
         drawing.Drawing(initializer, narrow, TRIAL).replicate(0, 0)
-    objects.engine(settings).require_support(trial, objects.optimizer(settings))
+    objects.engine(settings).require_support(trial, objects.optimizer(settings), np.dtype(settings.dtype))
     objects.schedule(settings)
     for key, value in (settings.data.model_extra or {}).items():
         if key not in settings.data.load:

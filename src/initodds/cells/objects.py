@@ -127,8 +127,9 @@ def engine(settings: Settings) -> type[Engine]:
     """The engine class that `engine._target_` names. Raises InputError where there is none of that name."""
     kind: Any = _named("engine", settings.engine)
     methods = [name for name, member in vars(Engine).items() if isfunction(member) and not name.startswith("_")]
-    if not isclass(kind) or kind is Engine or not all(hasattr(kind, name) for name in methods):
-        accepted = f"a class with {', '.join(methods)}, as initodds.engines says"
+    members = [*Engine.__annotations__, *methods]
+    if not isclass(kind) or kind is Engine or not all(hasattr(kind, name) for name in members):
+        accepted = f"a class with {', '.join(members)}, as initodds.engines says"
         raise InputError(f"engine._target_={settings.engine['_target_']}: {accepted}")
     return cast(type[Engine], kind)
 

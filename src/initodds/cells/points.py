@@ -147,7 +147,7 @@ def _take_all_steps(engine: Engine, settings: Settings, subject: Subject, orders
         factors = None
         if not schedule.is_constant:
             factors = schedule.factors(np.arange(first * steps, (first + epochs) * steps), steps, sgd.epochs)
-        loop.take_steps(engine, rows, 0, epochs * steps, sgd.batch_size, factors)
+        loop.take_steps(engine, rows[0] if len(rows) == 1 else rows, 0, epochs * steps, sgd.batch_size, factors)
 
 
 def _ended(engine: Engine, subject: Subject) -> History:

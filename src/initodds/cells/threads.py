@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from multiprocessing import current_process
 from threading import Event
 from typing import TypeVar
@@ -40,21 +40,32 @@ def in_threads(work: Callable[[Given, Callable[[], None]], Made], pieces: Sequen
     """What `work` makes of each of the pieces, in their order, by so many threads at once.
 
     `work` is called with a piece and a function that it calls now and then, which raises `StoppedError` once
-    another piece has failed, or the user has interrupted: what was raised first is then raised here.
+    another piece has failed, or the user has interrupted. What was raised first is raised here, once all have ended.
     """
     over = Event()
+    errors: list[BaseException] = []
 
     def go_on() -> None:
         if over.is_set():
             raise StoppedError
 
+    def attempt(piece: Given) -> Made:
+        try:
+            go_on()  # else those that have not begun would
+            return work(piece, go_on)
+        except BaseException as error:
+            errors.append(error)
+            over.set()
+            raise
+
     if min(number, len(pieces)) <= 1:
         return [work(piece, go_on) for piece in pieces]
     with ThreadPoolExecutor(number) as pool:
-        waiting = [pool.submit(work, piece, go_on) for piece in pieces]
+        waiting = [pool.submit(attempt, piece) for piece in pieces]
         try:
-            return [piece.result() for piece in waiting]
-        except BaseException:
+            wait(waiting)
+        finally:
             over.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    if errors:
+        raise errors[0]
+    return [piece.result() for piece in waiting]

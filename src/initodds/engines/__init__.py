@@ -39,23 +39,25 @@ class Engine(Protocol):
     layers of each of the R networks; `states`, what an earlier engine's optimizer had kept of each, goes on from there.
 
     side_by_side: how many networks of a usual size it is best given at once; 1 for one that trains them in turn.
-    in_threads, where it has it: whether engines may train at the same time, each in a thread of its own.
+    in_threads: whether engines may train at the same time, each in a thread of its own.
     """
 
     side_by_side: ClassVar[int]
+    in_threads: ClassVar[bool]
 
     def __init__(
         self, problem: Problem, replicates: Sequence[Sequence[Layer]], states: Sequence[State] = ()
     ) -> None: ...
 
     @classmethod
-    def require_support(cls, network: Network, optimizer: Optimizer) -> None:
-        """Raise InputError where the engine cannot train such networks so."""
+    def require_support(cls, network: Network, optimizer: Optimizer, dtype: np.dtype) -> None:
+        """Raise InputError where the engine cannot train such networks so, in this dtype."""
 
     def steps(self, rows: Array, factors: Array | None = None) -> None:
         """Take a step on each of the mini-batches of training examples `rows`, one after another.
 
-        rows: (steps, batch), the same for all networks; or (R, steps, batch), where network r has rows[r].
+        rows: (R, steps, batch), where network r has rows[r], or (1, steps, batch), the same for all: each becomes the
+            same, bit for bit, whatever is beside it; or (steps, batch), the same for all, who may be trained as one.
         factors: (steps,) by which the learning rate is multiplied in each; None for 1.
         """
 

@@ -1,33 +1,27 @@
 """The default: compiled where that can be had, else by NumPy."""
 
 import logging
-from collections.abc import Sequence
 from functools import cache
 from multiprocessing import current_process
 
 import numpy as np
 
-from initodds.engines import Engine, Problem
+from initodds.engines import Engine
 from initodds.engines.compiled import Compiled, unsupported
-from initodds.engines.optimizers import Optimizer, State
+from initodds.engines.optimizers import Optimizer
 from initodds.engines.stacked import Stacked
-from initodds.networks.network import Layer, Network
+from initodds.networks.network import Network
 
 log = logging.getLogger(__name__)
 
 
 class Auto(Stacked):
-    """Makes a `Compiled` engine where the problem can be compiled, and a `Stacked` one elsewhere, which is said in a
-    line. Both take the same steps, to rounding."""
+    """What `engine=auto` names: the cell is trained by its `choice`. Made by itself, it is the NumPy engine."""
 
-    def __new__(  # type: ignore[misc]
-        cls, problem: Problem, replicates: Sequence[Sequence[Layer]], states: Sequence[State] = ()
-    ) -> Engine:
-        return cls.choice(problem.network, problem.optimizer, problem.dtype)(problem, replicates, states)
-
-    @classmethod
-    def choice(cls, network: Network, optimizer: Optimizer, dtype: np.dtype) -> type[Engine]:
-        """The engine for such networks."""
+    @staticmethod
+    def choice(network: Network, optimizer: Optimizer, dtype: np.dtype) -> type[Engine]:
+        """`Compiled` where such networks can be compiled, and `Stacked` elsewhere, which is said in a line. Both take
+        the same steps, to rounding."""
         if (reason := unsupported(network, optimizer, np.dtype(dtype))) is None:
             return Compiled
         _say_once(f"{reason}: the NumPy engine is used, engine=stacked")

@@ -1,7 +1,7 @@
 """A C file in, a loaded library out: compiled on first use for the processor it runs on, and kept in the user's cache.
 
 The compiler is the one that the environment names as CC; else cc, gcc or clang; else that of the package ziglang, where
-it is installed.
+it is installed. Where the system does not tell its processor's kind, the code is for any of its architecture.
 """
 
 import ctypes
@@ -22,7 +22,8 @@ from pathlib import Path
 import pooch
 
 NATIVE = "-march=native" if platform.machine().lower() in ("x86_64", "amd64") else "-mcpu=native"
-FLAGS = ("-std=gnu11", "-O3", NATIVE, "-fno-math-errno", "-fPIC", "-shared")
+FLAGS = ("-std=gnu11", "-O3", "-fno-math-errno", "-fPIC", "-shared")
+PROCESSOR = Path("/proc/cpuinfo")
 LONGEST = 300
 """Seconds that a compiler may take."""
 UNUSED = 30 * 24 * 3600
@@ -37,33 +38,37 @@ class BuildError(Exception):
 def library(source: Path, *macros: str) -> ctypes.CDLL | BuildError:
     """The library of a C file, with `macros` such as "REAL=float" defined; or why there is none.
 
-    One that was compiled before is loaded only if it is, byte for byte, what was written then: a library that is cut
-    off can end the process that loads it.
+    One that was compiled before is loaded where the compiler is the same, or is here no more, as on a machine that
+    shares its home with another; and only if it is, byte for byte, what was written then: a library that is cut off can
+    end the process that loads it.
     """
     try:
         folder: Path = pooch.os_cache("initodds") / "compiled"
-        flags = (*FLAGS, *(f"-D{macro}" for macro in macros))
-        key = _digest("\0".join([source.read_text(), *flags, sys.platform, _processor()]).encode())
-        for path in folder.glob(f"{key}-*.so"):
+        processor, compiler = _processor(), _compiler()
+        flags = (*FLAGS, *([NATIVE] if processor else []), *(f"-D{macro}" for macro in macros))
+        key = _digest("\0".join([source.read_text(), *flags, sys.platform, platform.machine(), processor]).encode())
+        by = _digest(_identity(compiler).encode()) if compiler else "*"
+        for path in folder.glob(f"{key}-{by}-*.so"):
             try:
-                if path.stem == f"{key}-{_digest(path.read_bytes())}":
+                if path.stem.rpartition("-")[2] == _digest(path.read_bytes()):
                     with suppress(OSError):  # of another user
                         path.touch()
                     return ctypes.CDLL(str(path))
             except OSError:  # as in a home that machines of different systems share: compile it again
                 pass
+        if not compiler:
+            return BuildError("there is no C compiler (cc, gcc or clang, or the package ziglang)")
         folder.mkdir(parents=True, exist_ok=True)
         _remove_unused(folder)
-        return ctypes.CDLL(str(_compile(source, flags, folder, key)))
+        return ctypes.CDLL(str(_compile(source, compiler, flags, folder, f"{key}-{by}")))
     except BuildError as error:
         return error
     except OSError as error:
         return BuildError(str(error))
 
 
-def _compile(source: Path, flags: tuple[str, ...], folder: Path, key: str) -> Path:
+def _compile(source: Path, compiler: list[str], flags: tuple[str, ...], folder: Path, key: str) -> Path:
     """Compile into `folder`, under a name that has the key and what has come out. Raises BuildError."""
-    compiler = _compiler()
     with tempfile.TemporaryDirectory(dir=folder) as place:
         made = Path(place) / "made.so"
         command = [*compiler, *flags, "-o", str(made), str(source), "-lm"]
@@ -87,7 +92,7 @@ def _remove_unused(folder: Path) -> None:
 
 
 def _compiler() -> list[str]:
-    """The command of a C compiler. Raises BuildError where there is none."""
+    """The command of a C compiler; empty where there is none."""
     if named := shlex.split(os.environ.get("CC", "")):
         return named
     for name in ("cc", "gcc", "clang"):
@@ -95,17 +100,27 @@ def _compiler() -> list[str]:
             return [path]
     if importlib.util.find_spec("ziglang"):
         return [sys.executable, "-m", "ziglang", "cc"]
-    raise BuildError("there is no C compiler (cc, gcc or clang, or the package ziglang)")
+    return []
+
+
+def _identity(compiler: list[str]) -> str:
+    """What changes with a compiler's version: its file and, since asking it would take a process at each start, that
+    file's size and time."""
+    files = [shutil.which(compiler[0])]
+    if "ziglang" in compiler and (package := importlib.util.find_spec("ziglang")):
+        files.append(package.origin)
+    there = [Path(file).resolve() for file in files if file]
+    return repr([compiler, *((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in there)])
 
 
 def _processor() -> str:
-    """What tells processors apart that cannot run each other's code."""
+    """What tells processors apart that cannot run each other's code; empty where the system does not say it."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = PROCESSOR.read_text().splitlines()
     except OSError:
-        return f"{platform.machine()} {platform.processor()}"
-    flags = [line for line in lines if line.startswith(("flags", "Features", "CPU part", "model name"))]
-    return f"{platform.machine()} {sorted(set(flags))}"
+        return ""
+    flags = {line for line in lines if line.startswith(("flags", "Features", "CPU part", "model name"))}
+    return repr(sorted(flags)) if flags else ""
 
 
 def _digest(content: bytes) -> str:

@@ -54,7 +54,7 @@ struct problem {
     integer output, mean, bias, plain, parameters;
     double cost_weight, clip_norm;
     integer optimizer, slots, nesterov;
-    double weight_decay, momentum, beta1, beta2, epsilon;
+    double weight_decay, momentum, beta1, beta2, alpha, epsilon;
 };
 
 #define INLINE static inline __attribute__((always_inline))
@@ -237,7 +237,8 @@ INLINE void spread_tile(int m, int n, integer count, const real *const *x, real 
     }
 }
 
-/* The same for one example that has few features; here m features at once, whose sums need not wait for each other. */
+/* The same for one example that has few features; here, forwards, m features at once, whose sums need not wait for each
+   other. */
 INLINE void combine_few(int m, int n, integer count, const uint16_t *indices, const real *x, const real *w, integer row,
                         const real *bias, real *out) {
     vector sum[ROWS][4];
@@ -250,11 +251,11 @@ INLINE void combine_few(int m, int n, integer count, const uint16_t *indices, co
     UNROLLED(v, n) store(out + v * WIDE, sum[0][v]);
 }
 
-INLINE void spread_few(int m, int n, integer count, const uint16_t *indices, const real *x, real *w, integer row,
+INLINE void spread_few(int n, integer count, const uint16_t *indices, const real *x, real *w, integer row,
                        const real *e) {
     vector errors[4];
     UNROLLED(v, n) errors[v] = load(e + v * WIDE);
-    EACH(i, count * m) UNROLLED(v, n) {
+    EACH(i, count) UNROLLED(v, n) {
         real *to = w + indices[i] * row + v * WIDE;
         store(to, load(to) + x[i] * errors[v]);
     }
@@ -273,6 +274,7 @@ INLINE void spread_few(int m, int n, integer count, const uint16_t *indices, con
     case 42: product(4, 2, __VA_ARGS__); break;                                                                        \
     case 81: product(ROWS, 1, __VA_ARGS__); break;                                                                     \
     case 82: product(ROWS, 2, __VA_ARGS__); break;                                                                     \
+    default: __builtin_trap(); /* a pair to be added here */                                                           \
     }
 
 /* The largest power of 2 that is not over either. */
@@ -315,7 +317,9 @@ static void spread_sparse(integer count, const uint16_t *indices, const real *x,
                           integer padded) {
     for (integer k = 0, n; k < padded; k += n * WIDE) {
         n = at_most((padded - k) / WIDE, 4);
-        KNOWN(spread_few, 1, n, count, indices, x, w + k, row, e + k)
+        if (n == 4) spread_few(4, count, indices, x, w + k, row, e + k);
+        else if (n == 2) spread_few(2, count, indices, x, w + k, row, e + k);
+        else spread_few(1, count, indices, x, w + k, row, e + k);
     }
 }
 
@@ -458,7 +462,7 @@ static void accumulate(const struct problem *p, real *to, const integer *rows, i
     }
 }
 
-/* ---- Optimizers, see `optimizers.py`: `count` numbers w, their gradient g, and slots u and v ---- */
+/* ---- Optimizers, see `optimizers.py`: `count` numbers w, their gradient g, and the slots u and v, if there are ---- */
 
 #define OPTIMIZER(name)                                                                                                \
     static void name(const struct problem *p, integer count, real *restrict w, real *restrict g, real *restrict u,     \
@@ -492,7 +496,7 @@ OPTIMIZER(adamw) { adam_move(p, count, w, g, u, v, rate, step, 0, 1 - rate * (re
 
 OPTIMIZER(rmsprop) {
     const real decay = p->weight_decay, momentum = p->momentum, epsilon = p->epsilon;
-    const real alpha = p->beta2, rest = 1 - p->beta2;
+    const real alpha = p->alpha, rest = 1 - p->alpha;
     EACH(i, count) {
         real gradient = g[i] + decay * w[i];
         u[i] = alpha * u[i] + rest * gradient * gradient;
@@ -540,8 +544,9 @@ static integer train_one(const struct problem *p, real *network, real *slots, re
         if (p->clip_norm > 0) clip(gradient, p->parameters, p->clip_norm);
         EACH(l, p->layers) {
             integer from = p->layer[l].weights, to = l + 1 < p->layers ? p->layer[l + 1].weights : p->parameters;
-            OPTIMIZERS[p->optimizer].move(p, to - from, network + from, gradient + from, slots + from,
-                                          slots + p->parameters + from, (real)rates[l] * factor, step + s);
+            real *u = p->slots > 0 ? slots + from : NULL, *v = p->slots > 1 ? slots + p->parameters + from : NULL;
+            OPTIMIZERS[p->optimizer].move(p, to - from, network + from, gradient + from, u, v, (real)rates[l] * factor,
+                                          step + s);
         }
     }
     return overflows;

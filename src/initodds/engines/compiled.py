@@ -5,7 +5,7 @@ user's own.
 """
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -13,10 +13,10 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
-from initodds.engines import Problem, building
-from initodds.engines.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop, State
+from initodds.engines import Problem, building, optimizers
+from initodds.engines.optimizers import Optimizer, State
 from initodds.engines.stacked import Stacked
-from initodds.networks.activations import ACTIVATIONS, LOWEST_LOGISTIC, Linear, Logistic, Relu, Tanh
+from initodds.networks.activations import ACTIVATIONS, LOWEST_LOGISTIC, Activation, Logistic
 from initodds.networks.network import Layer, Network, Stack
 from initodds.networks.outputs import BinaryCrossEntropy, CategoricalCrossEntropy, Output, SoftmaxSquared, Squared
 from initodds.vocabulary import InputError
@@ -36,10 +36,8 @@ MOST_FEATURES = 2**16
 DENSE = 0.35
 """The share of features that are not zero from which on the zeros are calculated with too."""
 
-FLOAT32 = np.dtype(np.float32)
-
-SQUARED_UNITS = (Logistic, Linear, Tanh, Relu)
-OPTIMIZERS: tuple[type[Optimizer], ...] = (SGD, Adam, AdamW, RMSprop)
+OF_OPTIMIZERS = ("weight_decay", "momentum", "beta1", "beta2", "alpha", "epsilon")
+"""What some optimizer has and the C code is told, by its name."""
 
 
 class Compiled:
@@ -70,7 +68,7 @@ class Compiled:
             self._fill(self._slots[:, slot], Stack(problem.network, [state.slots[slot] for state in states], dtype))
 
     @classmethod
-    def require_support(cls, network: Network, optimizer: Optimizer, dtype: np.dtype = FLOAT32) -> None:
+    def require_support(cls, network: Network, optimizer: Optimizer, dtype: np.dtype) -> None:
         if reason := unsupported(network, optimizer, dtype):
             raise InputError(f"engine=compiled: {reason}; engine=stacked, by NumPy, supports all")
 
@@ -78,7 +76,7 @@ class Compiled:
         rows = np.ascontiguousarray(rows, np.int64)
         steps, batch = rows.shape[-2:]
         replicates = len(self._networks)
-        if rows.ndim == 3 and len(rows) != replicates:
+        if rows.ndim == 3 and len(rows) not in (1, replicates):
             raise ValueError(f"orders of {len(rows)} networks, for {replicates}")
         if not rows.size:
             return
@@ -92,7 +90,7 @@ class Compiled:
             _address(self._slots),
             _address(self._gradient),
             _address(rows),
-            steps * batch if rows.ndim == 3 else 0,
+            steps * batch if rows.ndim == 3 and len(rows) > 1 else 0,
             steps,
             batch,
             _address(self._rates),
@@ -155,18 +153,52 @@ def unsupported(network: Network, optimizer: Optimizer, dtype: np.dtype) -> str 
     if isinstance(built := _built(REALS[dtype]), building.BuildError):
         return str(built)
     library = _library(dtype)
-    for activation in network.activations:
-        # A user's own may have the name of one that it is made of.
-        if (
+    if type(network.head) not in _ENTRIES:
+        return f"the output {type(network.head).__name__} is not compiled"
+    for activation in _activations(network):
+        # A user's own may have the name of one that it is made of; so may an optimizer.
+        if activation and (
             type(activation) is not ACTIVATIONS.get(activation.name)
             or library.number("activation", activation.name) < 0
         ):
             return f"the activation {type(activation).__name__} is not compiled"
-    if _entry(network.head) is None:
-        return f"the output {type(network.head).__name__} is not compiled"
-    if type(optimizer) not in OPTIMIZERS:
-        return f"the optimizer {type(optimizer).__name__} is not compiled"
+    kind = type(optimizer)
+    if kind.__module__ != optimizers.__name__ or library.number("optimizer", kind.__name__) < 0:
+        return f"the optimizer {kind.__name__} is not compiled"
     return None
+
+
+class _Entry(NamedTuple):
+    """An output and its cost, as the C code has them: how the error is told; the units' activation, None for softmax;
+    and whether the cost is a mean over the outputs."""
+
+    output: str
+    activation: Activation | None = None
+    mean: bool = False
+
+
+_ENTRIES: dict[type[Output], Callable[[Any], _Entry]] = {
+    Squared: lambda head: _Entry("squared", head.activation, head.mean),
+    BinaryCrossEntropy: lambda head: _Entry("cross_entropy", head.activation),
+    CategoricalCrossEntropy: lambda head: _Entry("softmax_cross_entropy"),
+    SoftmaxSquared: lambda head: _Entry("softmax_squared", mean=head.mean),
+}
+
+
+def _entry(head: Output) -> _Entry:
+    return _ENTRIES[type(head)](head)
+
+
+def _activations(network: Network) -> list[Activation | None]:
+    """Those of the hidden layers and of the outputs, None for softmax."""
+    return [*network.activations, _entry(network.head).activation]
+
+
+def _lowest(activation: Activation | None, dtype: np.dtype) -> float:
+    """Under which z, or -z for softmax, the function as it is taught overflows."""
+    if activation is None:
+        return -float(np.log(np.finfo(dtype).max))
+    return float(LOWEST_LOGISTIC[dtype]) if isinstance(activation, Logistic) else -np.inf
 
 
 class _Layer(ctypes.Structure):
@@ -184,7 +216,7 @@ class _Problem(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("output", "mean", "bias", "plain", "parameters")),
         *((name, ctypes.c_double) for name in ("cost_weight", "clip_norm")),
         *((name, ctypes.c_int64) for name in ("optimizer", "slots", "nesterov")),
-        *((name, ctypes.c_double) for name in ("weight_decay", "momentum", "beta1", "beta2", "epsilon")),
+        *((name, ctypes.c_double) for name in OF_OPTIMIZERS),
     )
 
 
@@ -244,14 +276,12 @@ def _described(
 ) -> tuple[_Problem, list[Any]]:
     """The problem as the C code has it, and what must be kept as long as it is."""
     network, optimizer, dtype = problem.network, problem.optimizer, np.dtype(problem.dtype)
-    entry = _entry(network.head)
-    assert entry is not None  # see `unsupported`
-    activations = [*((each.name, each) for each in network.activations), (entry.activation, None)]
+    entry, activations = _entry(network.head), _activations(network)
     layers = (_Layer * len(activations))()
     targets = np.zeros((len(problem.targets), layout.padded[-1]), dtype)
     targets[:, : network.sizes[-1]] = problem.targets
     kept: list[Any] = [layers, targets, examples]
-    for number, (name, activation) in enumerate(activations):
+    for number, activation in enumerate(activations):
         padded = layout.padded[number + 1]
         buffers = _aligned((2, library.portion, padded), dtype)
         kept.append(buffers)
@@ -262,9 +292,9 @@ def _described(
             weights=layout.weights[number],
             row=layout.rows[number],
             biases=layout.biases[number],
-            activation=library.number("activation", name),
+            activation=library.number("activation", activation.name if activation else "softmax"),
             parameter=getattr(activation, "negative_slope", 0.0),
-            lowest=_lowest(name, dtype),
+            lowest=_lowest(activation, dtype),
             a=buffers[0].ctypes.data,
             e=buffers[1].ctypes.data,
         )
@@ -285,42 +315,9 @@ def _described(
         optimizer=library.number("optimizer", type(optimizer).__name__),
         slots=0 if optimizer.fused else optimizer.slots,
         nesterov=getattr(optimizer, "nesterov", False),
-        weight_decay=optimizer.weight_decay,
-        momentum=getattr(optimizer, "momentum", 0.0),
-        beta1=getattr(optimizer, "beta1", 0.0),
-        beta2=getattr(optimizer, "beta2", getattr(optimizer, "alpha", 0.0)),
-        epsilon=getattr(optimizer, "epsilon", 0.0),
+        **{name: getattr(optimizer, name, 0.0) for name in OF_OPTIMIZERS},
     )
     return described, kept
-
-
-class _Entry(NamedTuple):
-    """An output and its cost, as the C code has them: the units' activation, how the error is told from it, and whether
-    the cost is a mean over the outputs."""
-
-    activation: str
-    output: str
-    mean: bool = False
-
-
-def _entry(head: Output) -> _Entry | None:
-    """None for an output that is not compiled."""
-    if type(head) is Squared and type(head.activation) in SQUARED_UNITS:
-        return _Entry(head.activation.name, "squared", head.mean)
-    if type(head) is BinaryCrossEntropy:
-        return _Entry("logistic", "cross_entropy")
-    if type(head) is CategoricalCrossEntropy:
-        return _Entry("softmax", "softmax_cross_entropy")
-    if type(head) is SoftmaxSquared:
-        return _Entry("softmax", "softmax_squared", head.mean)
-    return None
-
-
-def _lowest(activation: str, dtype: np.dtype) -> float:
-    """Under which z, or -z for softmax, the function as it is taught overflows."""
-    if activation == "softmax":
-        return -float(np.log(np.finfo(dtype).max))
-    return float(LOWEST_LOGISTIC[dtype]) if activation == "logistic" else -np.inf
 
 
 class _Library:

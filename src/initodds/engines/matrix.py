@@ -40,7 +40,8 @@ class MatrixNetwork(One):
             before = activations[layer]
             weights_gradient = before.T @ error
             biases_gradient = error.sum(axis=0, keepdims=True)
-            error = error @ self.weights[layer].T * before * (1 - before)
+            if layer:
+                error = error @ self.weights[layer].T * before * (1 - before)
             self.weights[layer] -= rates[layer] * weights_gradient
             self.biases[layer] -= rates[layer] * biases_gradient
 

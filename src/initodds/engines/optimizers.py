@@ -1,8 +1,8 @@
 """How a gradient becomes a step: one small entry an optimizer, with the formulas and the defaults of PyTorch 2.
 
 A parameter, its gradient and its slots are arrays of one shape, in which any number of networks lie side by side;
-`rate` is a number or broadcasts to that shape. Nothing else in the house knows an optimizer by its name. A user's own
-is a subclass of `Optimizer`, named by `optimizer._target_`.
+`rate` is a number or broadcasts to that shape. `compiled.c` has the same formulas, for one network at a time. A user's
+own is a subclass of `Optimizer`, named by `optimizer._target_`.
 """
 
 import math

@@ -52,11 +52,12 @@ class Sequential:
 
     one: ClassVar[type[One]]
     side_by_side: ClassVar[int] = 1
+    in_threads: ClassVar[bool] = False
 
     def __init__(self, problem: Problem, replicates: Sequence[Sequence[Layer]], states: Sequence[State] = ()) -> None:
-        self.require_support(problem.network, problem.optimizer)
-        self._problem = problem
         dtype = np.dtype(problem.dtype)
+        self.require_support(problem.network, problem.optimizer, dtype)
+        self._problem = problem
         self._networks = [
             self.one([(w.astype(dtype), b.astype(dtype)) for w, b in layers], problem.network.cost)
             for layers in replicates
@@ -65,7 +66,7 @@ class Sequential:
         self._rates = problem.optimizer.rates(len(replicates), len(problem.network.sizes) - 1).astype(dtype)
 
     @classmethod
-    def require_support(cls, network: Network, optimizer: Optimizer) -> None:
+    def require_support(cls, network: Network, optimizer: Optimizer, dtype: np.dtype) -> None:
         one = cls.one
         for activation in network.activations:
             _require("network.activation", activation.name, one.activations)
@@ -75,7 +76,7 @@ class Sequential:
         _require("optimizer", "plain SGD" if optimizer.fused else type(optimizer).__name__, ("plain SGD",))
 
     def steps(self, rows: Array, factors: Array | None = None) -> None:
-        own = rows if rows.ndim == 3 else [rows] * len(self._networks)
+        own = np.broadcast_to(rows, (len(self._networks), *rows.shape[-2:]))
         for network, rates, batches in zip(self._networks, self._rates, own, strict=True):
             for step, batch in enumerate(batches):
                 now = rates if factors is None else rates * rates.dtype.type(factors[step])

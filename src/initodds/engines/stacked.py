@@ -1,4 +1,4 @@
-"""The default engine: R networks at once, and no array the size of the weights but the weights themselves.
+"""NumPy's engine: R networks at once, and no array the size of the weights but the weights themselves.
 
 Where all networks see the same mini-batches, the first layer is one product for all of them; where each sees its own,
 NumPy multiplies them in turn.
@@ -26,6 +26,8 @@ class Stacked:
     # Measured on 784-30-10: from 32 on the step gains nothing more, and the weights of 32 (2.8 MB) fit the cache of any
     # processor.
     side_by_side: ClassVar[int] = 32
+
+    in_threads: ClassVar[bool] = False
 
     def __init__(self, problem: Problem, replicates: Sequence[Sequence[Layer]], states: Sequence[State] = ()) -> None:
         self._problem = problem
@@ -61,7 +63,7 @@ class Stacked:
                     slots.append(array)
 
     @classmethod
-    def require_support(cls, network: Network, optimizer: Optimizer) -> None:
+    def require_support(cls, network: Network, optimizer: Optimizer, dtype: np.dtype) -> None:
         """Supports all."""
 
     @property

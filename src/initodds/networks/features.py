@@ -5,7 +5,7 @@ lights 67, and fewer than one image in five lights another 432: a product of all
 zeros.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple, cast
 
@@ -53,7 +53,8 @@ class Features:
         return Batch(out, *sparse.take_rows(self.rarely, rows, self._counts))
 
     def take_each(self, rows: Array, out: Array) -> "Batches":
-        """The examples `rows` (R, batch) of R networks, as `take` has them; `out` is (R, batch, features)."""
+        """The examples `rows` (R, batch) of R networks, or (1, batch) of all of them, as `take` has them; `out` is
+        (R, batch, features) or (1, batch, features)."""
         np.take(self.often, rows, axis=0, out=out, mode="clip")
         ends, indices, values = sparse.take_rows(self.rarely, rows.ravel(), self._counts)
         entries = np.diff(ends[:: rows.shape[1]])
@@ -93,10 +94,11 @@ class Batch(NamedTuple):
 
 
 class Batches(NamedTuple):
-    """Mini-batches of R networks, one each, for weights W_r (features often there, units) and (other ones, units).
+    """Mini-batches of R networks, one each, or one for all, for weights W_r (features often there, units) and (other
+    ones, units). Each network's products are its own: the same, bit for bit, whatever is beside it.
 
-    often: (R, batch, features often there).  ends, indices, values: the other ones, as one CSR matrix with the
-    networks' own along its diagonal.
+    often: (R, batch, features often there), or (1, ...).  ends, indices, values: the other ones, as one CSR matrix with
+    the mini-batches along its diagonal.
     """
 
     often: Array
@@ -107,17 +109,23 @@ class Batches(NamedTuple):
     def product(self, often: Array, rarely: Array) -> Array:
         """X_r W_r (R, batch, units), for weights (R, features, units) in two contiguous arrays."""
         out = np.matmul(self.often, often)
-        rows = out.reshape(-1, out.shape[2])
-        sparse.add_product(self.ends, self.indices, self.values, rarely.reshape(-1, out.shape[2]), rows)
+        for weights, sums in self._side_by_side(rarely, out):
+            sparse.add_product(self.ends, self.indices, self.values, weights, sums)
         return out
 
     def accumulate(self, errors: Array, often: Array, rarely: Array) -> None:
         """Add X_r^T E_r, of the `errors` (R, batch, units), in place to W_r."""
         errors = np.ascontiguousarray(errors)
         often += self.often.transpose(0, 2, 1) @ errors
-        rows = errors.reshape(-1, errors.shape[2])
-        sums = rarely.reshape(-1, errors.shape[2], copy=False)
-        sparse.add_transposed_product(self.ends, self.indices, self.values, rows, sums)
+        for of_batches, sums in self._side_by_side(errors, rarely):
+            sparse.add_transposed_product(self.ends, self.indices, self.values, of_batches, sums)
+
+    def _side_by_side(self, *arrays: Array) -> Iterator[list[Array]]:
+        """Of arrays (R, rows, units), those of as many networks as there are mini-batches below each other, as views,
+        one after another; none where no example has a feature that is rarely there."""
+        count = len(self.often)
+        for start in range(0, len(arrays[0]) if len(self.values) else 0, count):
+            yield [part[start : start + count].reshape(-1, part.shape[2], copy=False) for part in arrays]
 
 
 @cache

@@ -2,8 +2,8 @@
 
 Row-major, as a batch of rows: X is (batch, features), W is (fan_in, fan_out), b is a row; Z = X W + b, A = f(Z).
 
-The first layers of all R networks lie next to each other in one (features, R * units) matrix, since all R see the same
-batch: the largest product of the forward pass, and that of the update, is then one matrix product for all of them.
+The first layers of all R networks lie next to each other in one (features, R * units) matrix: where all R see the same
+batch, the largest product of the forward pass, and that of the update, is then one matrix product for all of them.
 Every later layer has an input of its own in each network, and is an (R, fan_in, fan_out) array.
 """
 

@@ -38,6 +38,9 @@ def interval(count: int, n: int, method: str = "wilson") -> tuple[float, float]:
         raise InputError(f"method={method}: choose from {', '.join(METHODS)}")
     if not 0 <= count <= n or n < 1:
         raise InputError(f"count={count}, n={n}: needs 0 <= count <= n and n at least 1")
+    if method == "wilson":
+        low, high = wilson(count, n)
+        return float(low), float(high)
     proportion = scipy.stats.binomtest(int(count), int(n)).proportion_ci(CONFIDENCE, method=method)
     return float(proportion.low), float(proportion.high)
 
@@ -55,7 +58,8 @@ def wilson(count: np.ndarray | float, n: np.ndarray | float) -> tuple[np.ndarray
     share = np.asarray(count) / n
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
+    # Exact at the ends, where the formula is 0 and 1 but for rounding.
+    return np.where(share == 0, 0, middle - half), np.where(share == 1, 1, middle + half)
 
 
 def rates(frame: pd.DataFrame, by: Columns, method: str = "wilson") -> pd.DataFrame:

@@ -105,7 +105,7 @@ class Trials:
         """What identifies the cell with a remedy. Raises InputError where it cannot be run."""
         settings = self.settings_of(remedy)
         subject = cell.subject_of(settings)
-        subject.engine.require_support(subject.network, objects.optimizer(settings))
+        subject.engine.require_support(subject.network, objects.optimizer(settings), np.dtype(settings.dtype))
         return self._asked(remedy, settings).fingerprint
 
     def both(self, first: Remedy, second: Remedy) -> Remedy | None:

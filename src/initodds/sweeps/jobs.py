@@ -200,7 +200,7 @@ def _track_portion(
     record = None
     try:
         with run.ending(), run.pulse():
-            subject = subject or cell.subject_of(settings)
+            is_first, subject = subject is None, subject or cell.subject_of(settings)
             tags["engine"] = known[0].run.tags.get("engine", "") if known else ""
             heading = records.Heading(name, current(), tags, asked.params)
             record = again.diagnosed(store, known, settings, heading, report)
@@ -208,6 +208,8 @@ def _track_portion(
                 if known:
                     print(f"initodds: {name}: is trained again, for what its diagnosis asks", file=sys.stderr)
                 tags["engine"] = subject.engine.__name__.lower()
+                if is_first:
+                    cell.warn(settings, subject)
                 _, stop = next(cell.portions(settings, subject, first))
                 record = records.record_of(cell.run(settings, report, first, stop, subject), settings, heading)
             report.stage("tracking")

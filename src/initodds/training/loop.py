@@ -38,8 +38,8 @@ def train(
 ) -> History:
     """Train the engine's networks on `examples` training examples, in an order that is drawn anew each epoch.
 
-    orders: what draws it: one generator for all networks, or one for each, so that each has an order of its own. A
-        batch of all examples has no order, and none is drawn.
+    orders: what draws it: one generator for all networks, or one for each, so that each has an order of its own, and
+        becomes the same, bit for bit, whatever is beside it. A batch of all examples has no order, and none is drawn.
     keep_states: whether the optimizer is to be gone on with after the end.
     The last mini-batch of an epoch is as short as it comes out. `look` sees the networks before the first step, at
     `checkpoints` log-spaced steps within the first epoch, and after the epochs of `epochs_looked_after`. `on_epochs` is
@@ -47,7 +47,9 @@ def train(
     """
     steps_per_epoch = math.ceil(examples / batch_size)
     within, looked_after = first_epoch_checkpoints(steps_per_epoch, checkpoints), epochs_looked_after(epochs)
-    steps, seen = [0], [look(engine.stack())]
+    stack = engine.stack()
+    shared = len(orders) < stack.replicates
+    steps, seen = [0], [look(stack)]
     # A network that diverges overflows on its way; that is an outcome here, and not worth a warning.
     with np.errstate(over="ignore", invalid="ignore"):
         epoch = 0
@@ -63,7 +65,7 @@ def train(
                 factors = None
                 if not schedule.is_constant:
                     factors = schedule.factors(np.arange(first + start, first + stop), steps_per_epoch, epochs)
-                take_steps(engine, rows, start, stop, batch_size, factors)
+                take_steps(engine, rows[0] if shared else rows, start, stop, batch_size, factors)
                 if stop < stops[-1] or epoch in looked_after:
                     steps.append(first + stop)
                     seen.append(look(engine.stack()))
@@ -88,7 +90,7 @@ def take_steps(
     engine: Engine, rows: Array, start: int, stop: int, batch_size: int, factors: Array | None = None
 ) -> None:
     """Take the steps from number `start` to before `stop` of those that `rows` (examples,), or (R, examples) for each
-    network its own, are cut into; all whole ones go to the engine at once."""
+    network its own, or (1, examples), are cut into, see `Engine.steps`; all whole ones go to the engine at once."""
     *networks, examples = rows.shape
     whole = min(stop, examples // batch_size)
     if whole > start:
@@ -99,15 +101,15 @@ def take_steps(
 
 
 def drawn_rows(orders: Sequence[np.random.Generator], examples: int, batch_size: int, epochs: int) -> Array:
-    """The examples in the order of so many epochs, one after another: (epochs * examples,), or (R, epochs * examples)
-    where each network has an order of its own."""
+    """The examples in each of R orders of so many epochs, one after another: (R, epochs * examples); or, of batches of
+    all examples, (1, epochs * examples)."""
     if batch_size == examples:
-        return np.tile(np.arange(examples), epochs)
+        return np.tile(np.arange(examples), epochs)[None]
     rows = np.empty((len(orders), epochs, examples), np.int64)
     for of_network, order in zip(rows, orders, strict=True):
         for of_epoch in of_network:
             of_epoch[:] = order.permutation(examples)
-    return rows[0].ravel() if len(rows) == 1 else rows.reshape(len(rows), -1)
+    return rows.reshape(len(rows), -1)
 
 
 def epochs_looked_after(epochs: int) -> set[int]:
