@@ -45,15 +45,15 @@ class Picture:
     def dimensions(self) -> dict[str, Dimension]:
         """Of the border of each outcome that some points have and some have not, where the map is large enough for box
         counting; a point has the outcome that at least half of its networks have."""
-        found = {}
+        dimensions = {}
         for outcome in OUTCOMES:
             inside = grid_of(self.frame, self.x, self.y, self.frame["outcome"] == outcome) >= 0.5
             if inside.any() and not inside.all():
                 try:
-                    found[outcome] = box_dimension(border(inside))
+                    dimensions[outcome] = box_dimension(border(inside))
                 except InputError:  # too small
                     return {}
-        return found
+        return dimensions
 
 
 def write(run: Run, picture: Picture) -> None:
@@ -63,8 +63,8 @@ def write(run: Run, picture: Picture) -> None:
     frame, dimensions = picture.frame, picture.dimensions
     metrics: dict[str, float] = {"networks": len(frame)}
     metrics |= {f"rate/{outcome}": rate for outcome, rate in shares(frame).items()}
-    metrics |= {f"dimension/{outcome}": found.dimension for outcome, found in dimensions.items()}
-    metrics |= {f"dimension_error/{outcome}": found.error for outcome, found in dimensions.items()}
+    metrics |= {f"dimension/{outcome}": dimension.dimension for outcome, dimension in dimensions.items()}
+    metrics |= {f"dimension_scatter/{outcome}": dimension.scatter for outcome, dimension in dimensions.items()}
     run.log(now(metrics), picture.params)
     run.describe(in_words(picture))
     for name, figure in plane_figures.pictures(frame, picture.x, picture.y).items():
