@@ -201,10 +201,13 @@ def summary() -> str:
         [
             "# Summary of results/\n",
             "Printed by study.py. Of each plane: the share of its points with each outcome, and the box-counting",
-            "dimension of that outcome's border, with its standard error.\n",
+            "dimension of that outcome's border, +- how much the slopes between neighbouring box sizes scatter (their",
+            "standard deviation over the square root of their number; the boxes are of one picture, so that it is no",
+            "standard error of anything drawn anew).\n",
             tabulate(planes, headers="keys", tablefmt="github", disable_numparse=True),
             "\nOf the networks of 16 units: the share of points whose cost ends lower than it began, and the",
-            "box-counting dimension of its border. The axes are the rates of the first and of the last layer.\n",
+            "box-counting dimension of its border. The axes are the rates of the first and of the last layer, but for",
+            "offset: there they are the offset, and the rate of both layers.\n",
             tabulate(his, headers="keys", tablefmt="github", disable_numparse=True),
             "",
         ]

@@ -1,6 +1,6 @@
 """Do the intervals hold what they promise? How often each covers the truth, where the truth is known.
 
-python experiments/10-intervals/coverage.py            four minutes; writes results.csv and summary.md
+python experiments/10-intervals/coverage.py            ten minutes; writes results.csv and summary.md
 python experiments/10-intervals/coverage.py analyse    the summary from the committed results
 """
 
@@ -15,6 +15,8 @@ from tabulate import tabulate
 
 from initodds.statistics.boundary import fit
 from initodds.statistics.comparison import newcombe_interval, paired_interval
+from initodds.statistics.edges import Search
+from initodds.statistics.precision import needed
 from initodds.statistics.rates import wilson
 from initodds.statistics.survival import median_time
 
@@ -121,9 +123,63 @@ def of_median_time(draws: int, rng: np.random.Generator) -> pd.DataFrame:
     return frame_of(rows)
 
 
+def of_edge(draws: int, rng: np.random.Generator) -> pd.DataFrame:
+    """The interval of a searched edge, wherever it lies between a tenth and nine tenths of what is searched, or within
+    its last twentieth.
+
+    case: which way the share goes, over how much of the interval it goes from 90 to 10 %, and what else is asked.
+    n: networks at one value. rate: the share of searches that find an edge; covered: of these.
+    """
+    cases = [
+        (("falling" if sign > 0 else "rising") + f", width {width}{words}", sign, width, share, log, low, high)
+        for (words, share, log, low, high), sign, width in product(
+            (
+                ("", 0.5, False, 0.1, 0.9),
+                (", share 0.9", 0.9, False, 0.1, 0.9),
+                (", log", 0.5, True, 0.1, 0.9),
+                (", near an end", 0.5, False, 0.95, 1.0),
+            ),
+            (1, -1),
+            (0.02, 0.1),
+        )
+    ]
+    rows = []
+    for case, sign, width, share, log, low, high in cases:
+        ends, batch = ((1.0, np.e) if log else (0.0, 1.0)), 8 if share == 0.5 else 35
+        covered, told = [], []
+        for truth in rng.uniform(low, high, draws):
+            search = Search(*ends, log=log, share=share, most=500 if share == 0.5 else 2000, batch=batch)
+            while values := search.ask():
+                for value in values:
+                    distance = sign * (truth - (np.log(value) if log else value)) * 2 * np.log(9) / width
+                    hits = rng.binomial(batch, 1 / (1 + np.exp(-distance) * (1 / share - 1)))
+                    search.tell(value, int(hits), batch)
+            found, place = search.result(), np.exp(truth) if log else truth
+            told.append(np.isfinite(found.place))
+            covered.append(found.low <= place <= found.high)
+        covered, told = np.array(covered), np.array(told)
+        rows.append(("edge", case, batch, float(told.mean()), float(covered[told].mean())))
+    return frame_of(rows)
+
+
+def of_precision(draws: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Wilson's interval of a cell that goes on, in rounds of 32, until it is as narrow as was asked. case: how narrow."""
+    rows = []
+    for precision, rate in product((0.05, 0.1), RATES):
+        covered = []
+        for _ in range(draws):
+            n, hits = 32, int(rng.binomial(32, rate))
+            while (more := needed([hits, n - hits], precision, 32, 1000)) > n:
+                hits, n = hits + int(rng.binomial(more - n, rate)), more
+            low, high = wilson(hits, n)
+            covered.append(low <= rate <= high)
+        rows.append(("precision", f"{precision}", 32, rate, float(np.mean(covered))))
+    return frame_of(rows)
+
+
 def frame_of(rows: list[tuple[str, str, int, float, float]]) -> pd.DataFrame:
     """what is estimated, in which case, from how many replicates (at each value, or in each group); rate: the true one,
-    or of boundary the share of draws in which one is told; covered: the share of draws whose interval has the truth."""
+    or of boundary and edge the share of draws in which one is told; covered: the share of draws whose interval has the truth."""
     return pd.DataFrame(rows, columns=["of", "case", "n", "rate", "covered"])
 
 
@@ -131,7 +187,9 @@ def run(draws: int, slow: int, seed: int = 0) -> pd.DataFrame:
     """All of them: so many draws, and so many of what is slow to fit."""
     rng = np.random.default_rng(seed)
     parts = [of_rate(), of_shared_orders(draws, rng), of_difference(draws, rng)]
-    return pd.concat([*parts, of_boundary(slow, rng), of_median_time(slow, rng)], ignore_index=True)
+    parts += [of_boundary(slow, rng), of_median_time(slow, rng)]
+    parts += [of_edge(slow, np.random.default_rng([seed, 1])), of_precision(draws // 4, np.random.default_rng([seed, 2]))]
+    return pd.concat(parts, ignore_index=True)
 
 
 def summary(results: pd.DataFrame) -> str:

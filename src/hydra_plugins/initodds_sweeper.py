@@ -58,6 +58,7 @@ class CellSweeper(Sweeper):
         jobs.end_on_sigterm()
         overrides = [*self.params, *arguments]
         interval = edges.interval_of(overrides, self.loader)
+        rounds.require_none(overrides, self.config, searched=interval is not None)
         questions = edges.questions_of(interval, overrides, self.loader, self.config) if interval else []
         cells = [] if interval else composing.combinations(overrides, self.loader)
         precision = rounds.precision_of(self.config)

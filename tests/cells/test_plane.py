@@ -78,6 +78,29 @@ def test_a_point_is_refused_though_its_axes_are_fine():
         )
 
 
+def test_a_corner_is_refused_though_its_row_and_column_are_fine():
+    """The largest batch where the fewest examples are trained on."""
+    with pytest.raises(InputError, match=r"^at data.test_share=0.9 sgd.batch_size=200: sgd.batch_size=200: "):
+        plane_of(["data=moons"], Axis("data.test_share", 0.1, 0.9), Axis("sgd.batch_size", 1, 200), 3)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        ("sgd.epochs=1:2", "--x sgd.epochs=1:2: has 2 different numbers, for --size 3"),
+        ("init.centre=1:1.00000000000001", "--x init.centre=1:1.00000000000001: has 2 different numbers, for --size 3"),
+    ],
+)
+def test_an_axis_has_as_many_numbers_as_points(x: str, message: str):
+    with pytest.raises(InputError, match=f"^{message}"):
+        plane(x, "sgd.learning_rate=1:2")
+
+
+def test_axes_that_differ_in_a_late_digit_are_two():
+    assert str(axis_of("a=0.1:0.3000000000001", "--x")) != str(axis_of("a=0.1:0.3000000000002", "--x"))
+    assert axis_of(f"a={Axis('a', 0.1, 0.30000000000012).ends}", "--x").high == 0.30000000000012
+
+
 @pytest.mark.parametrize("text", ["init.centre", "init.centre=1", "init.centre=1:x", "=0:1", "a=0:1:lin", "a=0:1:2"])
 def test_what_is_no_axis(text: str):
     with pytest.raises(InputError, match=r"^--x .*KEY=LOW:HIGH"):

@@ -50,12 +50,12 @@ def test_smooth_borders_have_dimension_1():
     for inside in (y < 0.37 * x + 11.3, np.hypot(x - 0.47 * SIZE, y - 0.51 * SIZE) < 0.4 * SIZE):
         found = box_dimension(border(inside))
         assert found.dimension == pytest.approx(1, abs=0.01)
-        assert found.error < 0.02
+        assert found.scatter < 0.02
 
 
 def test_the_koch_curve():
     found = box_dimension(koch(512))
-    assert abs(found.dimension - np.log(4) / np.log(3)) < min(2 * found.error, 0.05)
+    assert abs(found.dimension - np.log(4) / np.log(3)) < min(2 * found.scatter, 0.05)
 
 
 def test_the_border_of_the_mandelbrot_set_comes_near_2_as_it_is_zoomed_into():

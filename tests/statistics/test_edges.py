@@ -74,7 +74,8 @@ def test_the_edge_is_found_with_few_networks(curve: str):
 @pytest.mark.soak
 @pytest.mark.parametrize("curve", CURVES)
 def test_its_interval_holds_the_edge_and_it_is_not_biased(curve: str):
-    """In 93.5 % of searches or more, as far as 600 can tell; where the curve is not logistic, as the search takes it to
+    """In 93.5 % of searches, as far as 600 can tell: less than 91.2 % would be noticed; experiments/10-intervals counts
+    more of them. where the curve is not logistic, as the search takes it to
     be, the edge may be off by a tenth of the tolerance."""
     count = 600
     true, place, held, networks = trials(curve, count, seed=12)
@@ -91,17 +92,16 @@ def test_rising_logarithmic_and_other_shares(rng: np.random.Generator):
     found = searched(Search(0.01, 100, log=True, tolerance=0.3), lambda x: expit(np.log(3 / x) / 0.1), rng)
     assert found.low <= 3 <= found.high
     assert np.log(found.high / found.low) <= 0.3
-    search = Search(0, 1, share=0.9, tolerance=0.05, most=2000)
+    search = Search(0, 1, share=0.9, tolerance=0.05, most=2000, batch=35)
     found = searched(search, logistic(0.5 + 0.01 * np.log(9), 0.01), rng)
-    assert search.batch >= 35  # fewer networks, all of one kind, could not tell 0.9 from 1
     assert found.low <= 0.5 <= found.high
 
 
 @pytest.mark.parametrize(
     ("share", "note"),
     [
-        (lambda x: 1.0, "no edge: more than 50 % everywhere"),
-        (lambda x: 0.1, "no edge: less than 50 % everywhere"),
+        (lambda x: 1.0, "no edge: more than 50 % at all 7 values tried"),
+        (lambda x: 0.1, "no edge: less than 50 % at all 7 values tried"),
         (lambda x: float(0.1 < x < 0.2), "2 edges, within 0.1 to 0.15 and 0.15 to 0.2: search each by itself"),
         (lambda x: float(x < 0.07 or x > 0.23), "2 edges, within 0.05 to 0.1 and 0.2 to 0.25: search each by itself"),
     ],
@@ -115,9 +115,20 @@ def test_no_edge_or_two_is_said(share: Share, note: str, rng: np.random.Generato
 
 def test_what_cannot_be_narrowed_says_so(rng: np.random.Generator):
     found = searched(Search(0, 1, tolerance=0.02, most=120), logistic(0.5, 0.1), rng)
-    assert found.note == "edge.most=120 networks are spent"
+    assert found.note == "no further round fits into edge.most=120"
     assert found.networks <= 120
     assert found.high - found.low > 0.02
+
+
+def test_no_more_are_asked_for_than_may_be_spent():
+    """Where chance may have it that the share is passed twice, the seven first values need a second round."""
+    for most in range(88, 121):
+        search = Search(0, 0.3, most=most, tolerance=0.05)
+        while values := search.ask():
+            for value in values:
+                search.tell(value, 8 if 0.1 < value < 0.2 else 0, 8)
+        assert search.networks <= most
+        assert search.networks == (112 if most >= 112 else 56)
 
 
 def test_the_same_search_asks_the_same(rng: np.random.Generator):
@@ -139,6 +150,17 @@ def test_the_same_search_asks_the_same(rng: np.random.Generator):
         ({"low": 0, "high": 1, "log": True}, r"interval\(0,1\): two numbers over 0"),
         ({"low": 0, "high": np.inf}, r"interval\(0,inf\)"),
         ({"low": 0, "high": 1, "share": 1.0}, "edge.share=1.0"),
+        (
+            {"low": 0, "high": 1, "share": 0.99, "batch": 400, "most": 10**5},
+            "edge.share=0.99: over 0.01 and under 0.99",
+        ),
+        (
+            {"low": 0, "high": 1, "share": 0.01, "batch": 400, "most": 10**5},
+            "edge.share=0.01: over 0.01 and under 0.99",
+        ),
+        ({"low": 0, "high": 1, "share": 0.9, "batch": 34}, "edge.batch=34: at least 35 for edge.share=0.9"),
+        ({"low": 0, "high": 1, "share": 0.1}, "edge.batch=8: at least 35 for edge.share=0.1"),
+        ({"low": 0, "high": 1, "batch": 3}, "edge.batch=3: at least 4 for edge.share=0.5"),
         ({"low": 0, "high": 1, "most": 80}, "edge.most=80: at least 88"),
         (
             {"low": 0, "high": 1, "tolerance": 1e-9, "most": 100},

@@ -1,6 +1,11 @@
 """A sweep that searches for edges: the command end to end, and what it does not accept."""
 
+import os
+import signal
+import sqlite3
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +18,13 @@ from hydra.types import RunMode
 
 from initodds import analysis
 from initodds.cells import options
+from initodds.statistics.edges import Search
 from initodds.sweeps import edges
 from initodds.tracking import loading
 from initodds.tracking import store as store_module
 from initodds.vocabulary import InputError
-from tests.processes import command
+from tests.conftest import settings_of
+from tests.processes import command, launch
 
 # Of these tiny networks, half converge up to a centre of about 0.4.
 SMALL = ("data=xor", "network.hidden=[2]", "sgd.batch_size=4", "sgd.epochs=300", "sgd.learning_rate=5", "init=centred")
@@ -36,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = command(path, *SEARCH)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].split() == ["init.centre", "95", "%", "interval", "predicted", "networks"]
+    assert lines[0].split() == ["init.centre", "95", "%", "interval", "networks"]
     assert lines[-1] == "The init.centre at which 50 % of the networks are converged."
     return path
 
@@ -65,14 +72,50 @@ def test_its_cells_are_ordinary_ones(folder: Path):
     assert other["low"] <= row["init.centre"] <= other["high"]
 
 
+def runs_in(folder: Path) -> set[str]:
+    opened = loading.open_store(f"sqlite:///{folder}/mlflow.db", None)
+    return {run.info.run_id for run in store_module.search(opened, "tags.level != 'replicate'")}
+
+
+def table_in(folder: Path) -> str:
+    (run,) = sweeps_in(folder)
+    return Path(run.info.artifact_uri, "edges.csv").read_text()
+
+
 def test_the_same_search_again_trains_nothing(folder: Path):
-    before = (folder / "mlflow.db").stat().st_mtime
+    before, table = runs_in(folder), table_in(folder)
+    assert len(before) > 7
     done = command(folder, *SEARCH)
     assert done.returncode == 0
-    assert "0 networks" not in done.stderr
-    assert "converged" not in done.stderr.replace("are converged", "")  # no cell has reported
-    assert len(sweeps_in(folder)) == 1
-    assert (folder / "mlflow.db").stat().st_mtime >= before
+    assert runs_in(folder) == before
+    assert table_in(folder) == table
+
+
+def test_interrupted_a_search_goes_on_to_the_same_answer(folder: Path, tmp_path: Path):
+    """The cells that were done are not run again."""
+    started = launch(tmp_path, *SEARCH)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        while started.returncode is None:
+            ((count,),) = database.execute("select count(*) from runs where status = 'FINISHED'")
+            if count >= 2:
+                break
+            time.sleep(0.01)
+    os.kill(started.pid, signal.SIGTERM)
+    started.wait()
+    done_before = finished_cells(tmp_path)
+    (run,) = sweeps_in(tmp_path)
+    assert run.info.status == "KILLED"
+    done = command(tmp_path, *SEARCH)
+    assert done.returncode == 0, done.stderr
+    assert done_before < finished_cells(tmp_path)
+    assert len(finished_cells(tmp_path)) == len(finished_cells(folder))
+    assert table_in(tmp_path) == table_in(folder)
+
+
+def finished_cells(folder: Path) -> set[str]:
+    opened = loading.open_store(f"sqlite:///{folder}/mlflow.db", None)
+    runs = store_module.search(opened, "tags.level = 'cell' and attributes.status = 'FINISHED'")
+    return {run.info.run_id for run in runs}
 
 
 @pytest.fixture
@@ -100,6 +143,19 @@ def test_one_question_for_each_combination_of_the_others(loader: ConfigLoader):
     assert cells[1][2:4] == ["init.centre=0.2", "seed=1002"]
     logarithmic = asked(loader, "sgd.learning_rate=tag(log,interval(0.01,100))")[0].search
     assert logarithmic.ask() == pytest.approx(np.geomspace(0.01, 100, 7), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "share", "told"), [("stuck", 0.5, True), ("stuck", 0.9, False), ("converged", 0.5, False)]
+)
+def test_theory_is_told_of_what_it_speaks_of(outcome: str, share: float, told: bool):
+    overrides = ["init=centred", "init.half_width=0.5"]
+    question = edges.Question("init.centre", overrides, 0, Search(0, 0.3))
+    for value in question.search.ask():
+        question.search.tell(value, 8 if value < 0.1 else 0, 8)
+    settings = settings_of(*overrides, "init.centre=0.1")
+    table = edges.table_of([question], [settings], ["init.centre"], outcome, share)
+    assert table["predicted"].notna().all() == told
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from initodds import analysis
 from initodds.statistics.precision import needed
+from initodds.tracking import loading
+from initodds.tracking.store import search
 from initodds.vocabulary import OUTCOMES
 from tests.processes import command
 
@@ -44,3 +47,28 @@ def test_one_cell_alone_and_bad_values(tmp_path: Path):
         refused = command(tmp_path, *multirun, *SMALL, "precision=0.7")
         assert refused.returncode == 1
         assert refused.stderr.splitlines()[-1].startswith("initodds: precision=0.7: over 0 and under 0.5")
+
+
+@pytest.mark.parametrize("multirun", [(), ("-m",)])
+def test_a_rerun_trains_the_first_round_once_more_and_not_in_every_round(multirun: tuple[str, ...], tmp_path: Path):
+    asked = (*multirun, *SMALL, *CHEAP, "init=zeros")
+    assert command(tmp_path, *asked).returncode == 0
+    done = command(tmp_path, *asked, "tracking.rerun=true")
+    assert done.returncode == 0, done.stderr
+    store = loading.open_store(f"sqlite:///{tmp_path}/mlflow.db", None)
+    counts = [int(run.data.metrics["replicates"]) for run in search(store, "tags.level = 'cell'")]
+    assert counts == [8, 8, 8]  # a run has the replicates that it trained: two rounds, and the first again
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("init=centred", "init.centre=interval(0,1)", "precision=0.1"), "precision=0.1: null beside an interval"),
+        (("precision=0.1,0.2",), "precision=0.1,0.2: one value for all cells of a sweep"),
+        (("precision=0.1", "replicates_most=100,200"), "replicates_most=100,200: one value for all cells"),
+    ],
+)
+def test_what_would_not_be_heeded_is_refused(arguments: tuple[str, ...], message: str, tmp_path: Path):
+    done = command(tmp_path, "-m", *SMALL, *arguments)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"initodds: {message}")

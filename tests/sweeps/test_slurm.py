@@ -174,7 +174,7 @@ def test_a_job_that_is_cancelled_is_completed_by_the_next_start(slurm: str, serv
 
 
 def test_the_tiles_of_a_map_are_jobs(slurm: str, tmp_path: Path):
-    plane = ("data=xor", "network.hidden=[2]", "sgd.batch_size=4", "sgd.epochs=3", "init=centred", "--size", "46",
+    plane = ("data=xor", "network.hidden=[2]", "sgd.batch_size=4", "sgd.epochs=3", "init=centred", "--size", "8",
              "--x", "init.centre=-1:1", "--y", "sgd.learning_rate=0.1:30:log")  # fmt: skip
     cluster = ("hydra/launcher=slurm", "hydra.launcher.mem_gb=2", "tracking.experiment=cluster")
     here = command(tmp_path, *plane, main=map_command.main)

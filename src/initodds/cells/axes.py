@@ -9,6 +9,8 @@ import numpy as np
 from initodds.vocabulary import InputError
 
 NUMBER = r"[^:,=]+"
+DIGITS = 15
+"""Of a number of an axis, and of its ends."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +37,19 @@ class Axis:
     @property
     def ends(self) -> str:
         """The part after the `=`, as a user writes it."""
-        return f"{self.low:.12g}:{self.high:.12g}" + ":log" * self.log
+        return f"{self.low:.{DIGITS}g}:{self.high:.{DIGITS}g}" + ":log" * self.log
 
     def values(self, size: int, whole: bool = False) -> list[float]:
-        """So many numbers from `low` to `high`, both included, or the nearest whole ones; `low` alone for one.
+        """So many numbers from `low` to `high`, both included, or the nearest whole ones; `low` alone for one. Where
+        there are not so many between the ends, some are the same.
 
         >>> Axis("sgd.learning_rate", 0.01, 100, log=True).values(5)
         [0.01, 0.1, 1.0, 10.0, 100.0]
         """
         spaced = np.geomspace if self.log else np.linspace
         numbers = spaced(self.low, self.high, size).tolist()
-        # To 15 digits, so that 0.3 is 0.3 and can be typed.
-        return [round(number) if whole else float(f"{number:.15g}") for number in numbers]
+        # To so many digits, 0.3 is 0.3 and can be typed.
+        return [round(number) if whole else float(f"{number:.{DIGITS}g}") for number in numbers]
 
     def within(self, low: float, high: float) -> "Axis":
         """The part of it from `low` to `high`. Raises InputError where that is none of it."""
@@ -61,10 +64,10 @@ def axis_of(text: str, option: str) -> Axis:
     >>> axis_of("init.centre=-0.3:0.3", "--x")
     Axis(key='init.centre', low=-0.3, high=0.3, log=False)
     """
-    found = re.fullmatch(rf"([^=:,]+)=({NUMBER}):({NUMBER})(:log)?", text)
+    match = re.fullmatch(rf"([^=:,]+)=({NUMBER}):({NUMBER})(:log)?", text)
     try:
-        if found:
-            return Axis(found[1].strip(), float(found[2]), float(found[3]), bool(found[4]))
+        if match:
+            return Axis(match[1].strip(), float(match[2]), float(match[3]), bool(match[4]))
     except InputError as error:
         raise InputError(f"{option} {error}") from None
     except ValueError:
@@ -78,10 +81,10 @@ def zoomed(x: Axis, y: Axis, text: str) -> tuple[Axis, Axis]:
     >>> [axis.ends for axis in zoomed(Axis("x", 0, 1), Axis("y", 1, 9, log=True), "0.5:0.75,2:3")]
     ['0.5:0.75', '2:3:log']
     """
-    found = re.fullmatch(rf"({NUMBER}):({NUMBER}),({NUMBER}):({NUMBER})", text)
+    match = re.fullmatch(rf"({NUMBER}):({NUMBER}),({NUMBER}):({NUMBER})", text)
     try:
-        if found:
-            x0, x1, y0, y1 = map(float, found.groups())
+        if match:
+            x0, x1, y0, y1 = map(float, match.groups())
             return x.within(x0, x1), y.within(y0, y1)
     except InputError as error:
         raise InputError(f"--{error}") from None

@@ -6,8 +6,9 @@ import hashlib
 import json
 import shutil
 import sys
-import time
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,16 +16,23 @@ from initodds.commands.manners import Parser, ends_in_a_line, ends_with_its_read
 from initodds.vocabulary import InputError, one_line
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from initodds.cells.axes import Axis
     from initodds.cells.plane import Plane
-    from initodds.cells.points import Results, Trainer
+    from initodds.cells.points import Results
     from initodds.tracking.maps import Picture
     from initodds.tracking.store import Run, Store
+    from initodds.tracking.stored_settings import StoredSettings
 
 KEPT = Path("outputs/maps")
 """Where the tiles of maps are kept until they are whole and tracked, a folder each."""
 
 THREADS_DO = "basic"
 """Hydra's own launcher, beside which threads of this process train the tiles."""
+
+LARGEST_TIMED = 256
+"""Points along a side of the plane that tells how long a larger map takes: the settings of each point are made."""
 
 DAY = 86400.0
 """Seconds; a map that takes longer is asked about."""
@@ -80,32 +88,40 @@ def _joined(arguments: Sequence[str]) -> list[str]:
 
 def _run(options: argparse.Namespace) -> None:
     from initodds.cells.plane import plane_of
-    from initodds.cells.points import Trainer
 
     x, y = _axes(options)
     for name in ("size", "replicates"):
         if getattr(options, name) < 1:
             raise InputError(f"--{name} {getattr(options, name)}: a whole number of at least 1")
-    _require_time(Trainer(plane_of(options.overrides, x, y, 1)), options)
-    plane = plane_of(options.overrides, x, y, options.size, options.replicates, options.draw)
+    out = Path(options.out) if options.out else None
+    timed = plane_of(options.overrides, x, y, min(options.size, LARGEST_TIMED), options.replicates, options.draw)
+    _require_time(timed, options)
+    if out is not None:
+        _require_writable(out)
+    plane = timed
+    if plane.size < options.size:
+        plane = plane_of(options.overrides, x, y, options.size, options.replicates, options.draw)
     launched = [] if plane.choices["hydra/launcher"] == THREADS_DO else options.overrides
-    _track(plane, Path(options.out) if options.out else None, launched)
+    _track(plane, out, launched)
 
 
-def _axes(options: argparse.Namespace):  # type: ignore[no-untyped-def]
+def _axes(options: argparse.Namespace) -> "tuple[Axis, Axis]":
     from initodds.cells.axes import axis_of, zoomed
 
     x, y = axis_of(options.x, "--x"), axis_of(options.y, "--y")
     return zoomed(x, y, options.zoom) if options.zoom else (x, y)
 
 
-def _require_time(trainer: "Trainer", options: argparse.Namespace) -> None:
-    """Raise InputError where the map takes over a day, which nobody has said yes to; else say how long it may take."""
+def _require_time(plane: "Plane", options: argparse.Namespace) -> None:
+    """Raise InputError where the map takes over a day, which nobody has said yes to; else say how long it may take.
+
+    plane: the map's, or that of fewer points between the same ends."""
+    from initodds.cells.points import Trainer
     from initodds.cells.threads import threads
 
     networks = options.size**2 * options.replicates
-    launcher = trainer.plane.choices["hydra/launcher"]
-    seconds = trainer.seconds() * networks / threads()
+    launcher = plane.choices["hydra/launcher"]
+    seconds = Trainer(plane).seconds() * networks / plane.networks / threads()
     if seconds > DAY and not options.yes:
         needed = f"{networks} networks take about {seconds / DAY:.1f} days here"
         raise InputError(f"--size {options.size}: {needed}; a smaller size, or --yes")
@@ -120,40 +136,54 @@ def _track(plane: "Plane", out: Path | None, launched: Sequence[str]) -> None:
     from initodds.sweeps import jobs, tiles
     from initodds.tracking import maps, store, unsent
 
-    tracked = plane.base.tracking
-    opened = store.connect_at_start(tracked.uri, tracked.experiment, tracked.patience)
+    tracking = plane.base.tracking
+    opened = store.connect_at_start(tracking.uri, tracking.experiment, tracking.patience)
     store.bury(opened)
     unsent.send(opened)
     key = _key(plane)
-    done = None if tracked.rerun else maps.finished(opened, key)
+    done = None if tracking.rerun else maps.finished(opened, key)
     if done is not None:
+        if out is not None:
+            _write_pictures(maps.table_of(opened, done.info.run_id), plane, out)
         print(f"the map is tracked already, as run {done.info.run_id}", file=sys.stderr)
         print(done.data.tags["mlflow.note.content"])
         return
+    _require_alone(opened, key)
     folder = KEPT / key
+    if tracking.rerun:
+        shutil.rmtree(folder, ignore_errors=True)
     with _map_run(opened, plane, key).ending() as run, run.pulse():
-        start = time.monotonic()
         jobs.begin(run.id)
-        results = tiles.train(plane, folder, launched)
-        picture = _picture(plane, results)
-        maps.write(run, picture, time.monotonic() - start)
-    if out is not None:
-        _write_pictures(picture, out)
+        picture = _picture(plane, tiles.train(plane, folder, launched))
+        maps.write(run, picture)
     shutil.rmtree(folder, ignore_errors=True)
+    if out is not None:
+        _write_pictures(picture.frame, plane, out)
     print(maps.in_words(picture))
     print(f"\nrun {run.id}", file=sys.stderr)
+
+
+def _require_alone(opened: "Store", key: str) -> None:
+    """Raise InputError where another process of this host is at work on the same map."""
+    from initodds.tracking import maps, writers
+
+    for run in maps.unfinished(opened, key):
+        tags = run.data.tags
+        process = tags.get("process", "")
+        if run.info.status == "RUNNING" and writers.is_here(tags) and writers.is_alive(process):
+            raise InputError(f"process {process.split()[0]} is at work on this map, in run {run.info.run_id}")
 
 
 def _map_run(opened: "Store", plane: "Plane", key: str) -> "Run":
     """The run of a map: a new one, or that which an earlier start of the same map has left unfinished."""
     from initodds.tracking import maps
-    from initodds.tracking.store import Run, search
+    from initodds.tracking.store import Run
     from initodds.tracking.writers import environment
 
     tags = {**environment(), maps.KEY: key}
     tags["command"] = tags["command"].replace("initodds", "initodds-map", 1)
-    earlier = search(opened, f"tags.level = 'map' and tags.{maps.KEY} = '{key}'")
-    if earlier and earlier[-1].info.status in ("KILLED", "FAILED"):
+    earlier = maps.unfinished(opened, key)
+    if earlier and earlier[-1].info.status != "RUNNING":
         return Run.again(opened, earlier[-1].info.run_id, tags)
     return Run(opened, f"{plane.x} {plane.y}", "map", None, tags)
 
@@ -164,7 +194,7 @@ def _key(plane: "Plane") -> str:
     return hashlib.sha256(json.dumps([_stored(plane).fingerprint, shape]).encode()).hexdigest()[:32]
 
 
-def _stored(plane: "Plane"):  # type: ignore[no-untyped-def]
+def _stored(plane: "Plane") -> "StoredSettings":
     from initodds.tracking.stored_settings import stored_settings
 
     return stored_settings(plane.base, plane.subject(0).data.sha256)
@@ -177,8 +207,14 @@ def _picture(plane: "Plane", results: "Results") -> "Picture":
 
     from initodds.tracking import maps, records
 
-    params = records.parameters(plane.base, plane.choices)
-    params |= {plane.x.key: plane.x.ends, plane.y.key: plane.y.ends, "size": str(plane.size), "draw": plane.draw}
+    ends = {plane.x.key: plane.x.ends, plane.y.key: plane.y.ends}
+    varying = {".".join(map(str, path)) for changes in (*plane.x_changes, *plane.y_changes) for path, _ in changes}
+    params = {
+        key: value
+        for key, value in records.parameters(plane.base, plane.choices).items()
+        if key not in varying and not any(name.startswith(f"{key}.") for name in varying)
+    }
+    params |= {**ends, "size": str(plane.size), "draw": plane.draw}
     column, row = results.point % plane.size, results.point // plane.size
     frame = pd.DataFrame(
         {
@@ -190,17 +226,29 @@ def _picture(plane: "Plane", results: "Results") -> "Picture":
             "cost": results.cost,
         }
     )
-    ends = {plane.x.key: plane.x.ends, plane.y.key: plane.y.ends}
     return maps.Picture(plane.x.key, plane.y.key, ends, frame, params, _stored(plane))
 
 
-def _write_pictures(picture: "Picture", folder: Path) -> None:
+def _require_writable(folder: Path) -> None:
+    """Make the folder. Raises InputError where nothing can be written there."""
+    with _writing(folder), tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+def _write_pictures(frame: "DataFrame", plane: "Plane", folder: Path) -> None:
     from initodds.statistics import plane_figures
 
+    with _writing(folder):
+        for name, figure in plane_figures.pictures(frame, plane.x.key, plane.y.key).items():
+            figure.savefig(folder / f"{name}.png")
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """The folder is there within the `with` block. Raises InputError where it or what is in it cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, figure in plane_figures.pictures(picture.frame, picture.x, picture.y).items():
-            figure.savefig(folder / f"{name}.png")
+        yield
     except OSError as error:
         raise InputError(f"--out {folder}: a folder that cannot be written ({one_line(error)})") from error
 

@@ -19,18 +19,19 @@ COARSEST = 8
 class Dimension:
     """The box-counting dimension of a set of cells.
 
-    dimension: NaN where nothing is counted.  error: its standard error, by how much the slopes between neighbouring
-        sizes differ: a set that is not alike at all scales has a larger one.
+    dimension: NaN where nothing is counted.
+    scatter: the standard deviation of the slopes between neighbouring sizes, over the square root of their number: a
+        set that is not alike at all scales has a larger one. No standard error: all counts are of one picture.
     sizes: (k,) of the boxes, in cells.  counts: (k,) how many of them hold a cell of the set.
     """
 
     dimension: float
-    error: float
+    scatter: float
     sizes: Array
     counts: Array
 
     def __str__(self) -> str:
-        return "none" if np.isnan(self.dimension) else f"{self.dimension:.2f} +- {self.error:.2f}"
+        return "none" if np.isnan(self.dimension) else f"{self.dimension:.2f} +- {self.scatter:.2f}"
 
 
 def border(inside: Array) -> Array:

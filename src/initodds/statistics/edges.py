@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
+from scipy.stats import chi2
 
-from initodds.statistics.rates import wilson
+from initodds.statistics.rates import CONFIDENCE, wilson
 from initodds.vocabulary import InputError
 
 Array = np.ndarray
@@ -27,7 +28,7 @@ ODD = 0.01
 """The share of networks that go either way, wherever they are."""
 LEVEL = 0.97
 """Of the central interval: that of 0.95 would hold the edge in a little less, since it is looked at until it is narrow.
-See tests/statistics/test_edges.py, which counts."""
+See experiments/10-intervals, which counts."""
 
 PLACES, STEEPNESSES = 240, 24
 
@@ -54,9 +55,10 @@ class Search:
     log: whether it is searched in logarithms.  share: of the networks that have the outcome, at the edge.
     tolerance: how wide the edge's interval may be; on a logarithmic search, of the natural logarithm, so that 0.1 is
         about 10 %; None for a fiftieth of the interval.
-    most: networks that may be spent.  batch: networks at one value at a time.
+    most: networks that may be spent, which are never exceeded.  batch: networks at one value at a time.
 
-    Raises InputError where these are not accepted, or the tolerance could not be reached if the edge were a step.
+    Raises InputError where these are not accepted, as a batch too small to tell the share, or the tolerance could not
+    be reached if the edge were a step.
     """
 
     low: float
@@ -74,11 +76,15 @@ class Search:
         if not -np.inf < self.low < self.high < np.inf or (self.log and self.low <= 0):
             accepted = "two numbers over 0, the lower one first" if self.log else "two numbers, the lower one first"
             raise InputError(f"interval({self.low:g},{self.high:g}): {accepted}")
-        if not 0 < self.share < 1:
-            raise InputError(f"edge.share={self.share}: over 0 and under 1")
-        # So many of one kind alone tell a share from the one that is asked for.
-        needed = int(np.ceil(3.85 * max(self.share, 1 - self.share) / min(self.share, 1 - self.share)))
-        self.batch = max(self.batch, needed)
+        if not ODD < self.share < 1 - ODD:
+            odd = f"{100 * ODD:g} % of the networks are taken to go either way anywhere"
+            raise InputError(f"edge.share={self.share}: over {ODD} and under {1 - ODD}, since {odd}")
+        # So many of one kind alone have a Wilson interval without the share that is asked for.
+        further = max(self.share, 1 - self.share)
+        needed = int(np.ceil(chi2.ppf(CONFIDENCE, 1) * further / (1 - further)))
+        if self.batch < needed:
+            fewer = "fewer, all of one kind, do not tell one side from the other"
+            raise InputError(f"edge.batch={self.batch}: at least {needed} for edge.share={self.share}; {fewer}")
         rounds = (self.most - FIRST * self.batch) // (TOGETHER * self.batch)
         if rounds < 1:
             least = (FIRST + TOGETHER) * self.batch
@@ -102,14 +108,15 @@ class Search:
             return [self._value(u) for u in np.linspace(a, b, FIRST)]
         if self.networks + TOGETHER * self.batch > self.most:
             return []
-        u, sides = self._sides()
+        values, sides, n = self._sides()
         passes = _passes(sides)
-        first = np.isin(u, self._round(np.linspace(a, b, FIRST)))
         if passes > 1:  # chance may have it so once
-            return [self._value(v) for v in u[first]] if self._least(u[first]) < 2 * self.batch else []
+            fits = self.networks + FIRST * self.batch <= self.most
+            return [self._value(value) for value in values] if n.min() < 2 * self.batch and fits else []
         if passes == 0:
-            unclear = u[sides == 0]
-            return [self._value(v) for v in unclear[np.argsort(self._of(unclear))][:TOGETHER]]
+            unclear = np.flatnonzero(sides == 0)
+            fewest = unclear[np.argsort(n[unclear])][:TOGETHER]
+            return [self._value(value) for value in values[fewest]]
         low, _, high, places, weights = self._known()
         if high - low <= self._width:
             return []
@@ -129,19 +136,18 @@ class Search:
 
     def result(self) -> Edge:
         """What is known now."""
-        _, sides = self._sides()
+        values, sides, _ = self._sides()
         passes = _passes(sides)
-        nowhere = Edge(np.nan, np.nan, np.nan, self.networks)
-        percent = f"{100 * self.share:g} %"
         if passes > 1:
             between = " and ".join(f"{self._shown(low)} to {self._shown(high)}" for low, high in self._crossings())
-            return _noted(nowhere, f"{passes} edges, within {between}: search each by itself")
+            return self._nowhere(f"{passes} edges, within {between}: search each by itself")
+        if passes == 0 and (sides == 0).any():
+            return self._nowhere("no edge can be told")
         if passes == 0:
-            which = "more" if (sides > 0).any() else "less"
-            clear = not (sides == 0).any()
-            return _noted(nowhere, f"no edge: {which} than {percent} everywhere" if clear else "no edge can be told")
+            which = "more" if sides[0] > 0 else "less"
+            return self._nowhere(f"no edge: {which} than {100 * self.share:g} % at all {len(values)} values tried")
         low, middle, high, _, _ = self._known()
-        note = "" if high - low <= self._width else f"edge.most={self.most} networks are spent"
+        note = "" if high - low <= self._width else f"no further round fits into edge.most={self.most}"
         if self.log:
             low, middle, high = np.exp([low, middle, high])
         return Edge(float(middle), float(low), float(high), self.networks, note)
@@ -166,28 +172,22 @@ class Search:
         u, place = np.unique(self._round(np.array(self._x)), return_inverse=True)
         return u, np.bincount(place, self._hits).astype(float), np.bincount(place, self._n).astype(float)
 
-    def _sides(self) -> tuple[Array, Array]:
-        """The values, and of each 1 where clearly more than the share have the outcome, -1 where less, 0 where that
-        cannot be told. Once there is an edge between the values tried first, these alone count."""
+    def _sides(self) -> tuple[Array, Array, Array]:
+        """The values tried first, rising; of each 1 where clearly more than the share have the outcome, -1 where less,
+        0 where that cannot be told; and how many networks were tried at each."""
         u, hits, n = self._pooled()
-        a, b = self._ends
-        first = np.isin(u, self._round(np.linspace(a, b, FIRST)))
+        first = np.isin(u, self._round(np.linspace(*self._ends, FIRST)))
         low, high = wilson(hits[first], n[first])
-        return u[first], np.where(low > self.share, 1, np.where(high < self.share, -1, 0))
-
-    def _least(self, values: Array) -> float:
-        return float(self._of(values).min())
-
-    def _of(self, values: Array) -> Array:
-        """How many networks were tried at each of these values."""
-        u, _, n = self._pooled()
-        return n[np.searchsorted(u, values)]
+        return u[first], np.where(low > self.share, 1, np.where(high < self.share, -1, 0)), n[first]
 
     def _crossings(self) -> list[tuple[float, float]]:
         """The values between which the share is passed, each time."""
-        u, sides = self._sides()
+        u, sides, _ = self._sides()
         u, sides = u[sides != 0], sides[sides != 0]
         return [(u[k], u[k + 1]) for k in range(len(u) - 1) if sides[k] != sides[k + 1]]
+
+    def _nowhere(self, note: str) -> Edge:
+        return Edge(np.nan, np.nan, np.nan, self.networks, note)
 
     def _shown(self, u: float) -> str:
         return f"{np.exp(u) if self.log else u:g}"
@@ -195,11 +195,11 @@ class Search:
     def _known(self) -> tuple[float, float, float, Array, Array]:
         """The distribution of the edge: the ends of its central interval and its median; places and their weights."""
         u, hits, n = self._pooled()
-        (start, stop), (_, sides) = self._ends, self._sides()
+        (start, stop), (_, sides, _) = self._ends, self._sides()
         falling = sides[sides != 0][0] > 0
         widths = np.geomspace((stop - start) / 2, self._width / 2000, STEEPNESSES)
         # The place where the share is the one asked for, in widths from the middle of the curve.
-        off = float(logit((self.share - ODD) / (1 - 2 * ODD))) if ODD < self.share < 1 - ODD else logit(self.share)
+        from_middle = float(logit((self.share - ODD) / (1 - 2 * ODD)))
         for _ in range(3):  # ever closer to where it is
             places = np.linspace(start, stop, PLACES)
             z = (
@@ -207,7 +207,7 @@ class Search:
                 if falling
                 else (u - places[:, None]) / widths[:, None, None]
             )
-            share = ODD + (1 - 2 * ODD) * expit(z + off)
+            share = ODD + (1 - 2 * ODD) * expit(z + from_middle)
             with np.errstate(divide="ignore"):
                 likelihood = (np.log(share) * hits + np.log1p(-share) * (n - hits)).sum(axis=2)
             weights = np.exp(likelihood - likelihood.max()).sum(axis=0)
@@ -224,7 +224,3 @@ def _passes(sides: Array) -> int:
     """How often the share is clearly passed."""
     clear = sides[sides != 0]
     return int((clear[1:] != clear[:-1]).sum())
-
-
-def _noted(edge: Edge, note: str) -> Edge:
-    return Edge(edge.place, edge.low, edge.high, edge.networks, note)

@@ -72,13 +72,12 @@ _NO_SETTING = frozenset({"seed", "replicates", "precision", "replicates_most"})
 
 def interval_of(overrides: Sequence[str], loader: ConfigLoader) -> Override | None:
     """The override that is an interval; None where there is none. Raises InputError where there are several."""
-    found = [
-        each for each in OverridesParser.create(loader).parse_overrides(list(overrides)) if each.is_interval_sweep()
-    ]
-    if len(found) > 1:
-        keys = ", ".join(each.get_key_element() for each in found)
+    parsed = OverridesParser.create(loader).parse_overrides(list(overrides))
+    intervals = [each for each in parsed if each.is_interval_sweep()]
+    if len(intervals) > 1:
+        keys = ", ".join(each.get_key_element() for each in intervals)
         raise InputError(f"{keys}: one interval at a time is searched; choices or a range for the others")
-    return found[0] if found else None
+    return intervals[0] if intervals else None
 
 
 def questions_of(
@@ -182,7 +181,7 @@ def _tell(store: Store, asking: Sequence[tuple[Question, float]], cells: Sequenc
 
 
 def table_of(
-    questions: Sequence[Question], settings: Sequence[Settings], swept: Sequence[str], outcome: str
+    questions: Sequence[Question], settings: Sequence[Settings], swept: Sequence[str], outcome: str, share: float
 ) -> pd.DataFrame:
     """One row an edge: the values of the `swept` keys, the edge with its 95 % interval, what theory says, the networks
     that it took, and a note. settings: those of a cell of each question."""
@@ -191,19 +190,20 @@ def table_of(
         given = dict(text.split("=", 1) for text in question.overrides if "=" in text)
         found: Edge = question.search.result()
         values = {key: given.get(key, "") for key in swept if key != question.key}
-        rows.append({**values, **vars(found), "predicted": _predicted(question.key, of_cell, outcome)})
+        rows.append({**values, **vars(found), "predicted": _predicted(question.key, of_cell, outcome, share)})
     frame = pd.DataFrame(rows)
     last = ["place", "low", "high", "predicted", "networks", "note"]
     return frame[[*(name for name in frame if name not in last), *last]].rename(columns={"place": questions[0].key})
 
 
-def _predicted(key: str, settings: Settings, outcome: str) -> float:
-    """Where theory expects the edge, which it does of the centre of a range alone; NaN where it says nothing."""
+def _predicted(key: str, settings: Settings, outcome: str, share: float) -> float:
+    """Where theory expects the edge; NaN where it says nothing. It speaks of the centre of a range from which half of
+    the networks are stuck, and of no other outcome or share."""
     from initodds.verdicts.theory import predict_boundary
 
     hidden, data = settings.network.hidden, objects.dataset(settings)
     network = objects.network(settings, data.features, settings.network.outputs or data.outputs)
-    known = key == "init.centre" and outcome in ("converged", "stuck") and "half_width" in settings.init
+    known = key == "init.centre" and (outcome, share) == ("stuck", 0.5) and "half_width" in settings.init
     if not (known and len(hidden) == 1 and network.activations[0].ends[1] is not None):
         return float("nan")
     return float(predict_boundary(data, float(settings.init["half_width"]), hidden[0], network.activations[0]))
@@ -216,9 +216,9 @@ def _write(
     from initodds.statistics import edge_figures
 
     outcome, share = str(config.edge.outcome), float(config.edge.share)
-    per = len(planned) // len(questions)
-    settings = [cell.settings for cell in planned[::per] if cell.settings is not None]
-    table = table_of(questions, settings, swept, outcome)
+    cells_of_question = len(planned) // len(questions)
+    settings = [cell.settings for cell in planned[::cells_of_question] if cell.settings is not None]
+    table = table_of(questions, settings, swept, outcome, share)
     key = questions[0].key
     print(text(table, key, outcome, share, "simple"))
     run.log(now({"cells": sum(q.cells for q in questions), "networks": int(table["networks"].sum())}), {})

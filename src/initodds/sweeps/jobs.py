@@ -96,7 +96,9 @@ def run_alone(composed: DictConfig) -> None:
             asked, trained = run_cell(settings)
             while precision and (more := rounds.enough(opened, asked, settings, precision)) > asked.replicates:
                 monitor.cells += 1
-                asked, again = run_cell(settings.model_copy(update={"replicates": more}))
+                # What is to be done again has been so in the first round.
+                tracking = settings.tracking.model_copy(update={"rerun": False})
+                asked, again = run_cell(settings.model_copy(update={"replicates": more, "tracking": tracking}))
                 trained = trained or again
         if not trained:
             print("the cell is tracked already, and was not trained again", file=sys.stderr)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from initodds.cells.settings import Settings
@@ -15,7 +16,7 @@ from initodds.tracking import reading
 from initodds.tracking.parts import parts_of
 from initodds.tracking.reading import Asked, TrackedCell
 from initodds.tracking.store import Store
-from initodds.vocabulary import OUTCOMES
+from initodds.vocabulary import OUTCOMES, InputError
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,21 @@ def precision_of(config: DictConfig) -> Precision | None:
         return None
     require_precision(config.precision, config.replicates_most, config.replicates)
     return Precision(float(config.precision), int(config.replicates_most))
+
+
+def require_none(overrides: Sequence[str], config: DictConfig, searched: bool) -> None:
+    """Raise InputError where the number of a sweep's replicates is asked for in a way that nothing would heed:
+    `precision` of a search for an edge, which has its own, or several of `precision` or `replicates_most`.
+
+    overrides: of the sweep, as the user has them.  searched: whether one of them is an interval.
+    """
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        if override.get_key_element() in ("precision", "replicates_most") and override.is_sweep_override():
+            raise InputError(f"{override.input_line}: one value for all cells of a sweep")
+    if searched and config.precision is not None:
+        raise InputError(
+            f"precision={config.precision}: null beside an interval, whose edge.tolerance says how narrowly"
+        )
 
 
 def enough(store: Store, asked: Asked, settings: Settings, precision: Precision) -> int:
@@ -61,7 +77,8 @@ def next_round(
         if cell.settings is not None:
             more = enough(store, cell.asked, cell.settings.model_copy(update={"replicates": first}), precision)
         if more > cell.asked.replicates:
-            (again,) = plan.read([[*cell.overrides, f"replicates={more}"]], compose)
+            # What is to be done again has been so in the first round.
+            (again,) = plan.read([[*cell.overrides, f"replicates={more}", "tracking.rerun=false"]], compose)
             params = {**cell.asked.params, "replicates": str(more)}
             # Under the names that it was first asked for with.
             asked = replace(cell.asked, params=params, replicates=more)

@@ -5,6 +5,8 @@ of Hydra's is chosen than its basic one, each tile is a job of it instead.
 """
 
 import itertools
+import os
+import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from tqdm import tqdm
@@ -36,7 +39,7 @@ class Tiles:
     @cached_property
     def _size(self) -> int:
         """Points of a tile; the last may have fewer."""
-        return Trainer(self.plane).together
+        return Trainer(self.plane).tile
 
     @property
     def count(self) -> int:
@@ -56,8 +59,22 @@ class Tiles:
         return len(self.points(number)) * self.plane.replicates
 
     def make(self, number: int, trainer: Trainer | None = None) -> None:
-        """Train a tile and keep it. `trainer`: the plane's, where there is one already."""
-        _write(self.path(number), (trainer or Trainer(self.plane)).train(self.points(number)))
+        """Train a tile and keep it. `trainer`: the plane's, where there is one already.
+
+        Raises InputError where its file cannot be written.
+        """
+        results = (trainer or Trainer(self.plane)).train(self.points(number))
+        with _writing(self.folder):
+            _write(self.path(number), results)
+
+    def read(self, number: int) -> Results | None:
+        """What is kept of a tile; None where nothing is, or its file is damaged or of other points."""
+        try:
+            results = _read(self.path(number))
+        except (OSError, ValueError, TypeError, EOFError, BadZipFile):
+            return None
+        expected = np.repeat(self.points(number), self.plane.replicates)
+        return results if np.array_equal(results.point, expected) else None
 
 
 def train(plane: Plane, folder: Path, overrides: Sequence[str] = ()) -> Results:
@@ -66,27 +83,29 @@ def train(plane: Plane, folder: Path, overrides: Sequence[str] = ()) -> Results:
 
     overrides: of the config that says which launcher makes the tiles, and how; without any, threads of this process do.
 
-    Raises InputError where the folder cannot be written.
+    Raises InputError where the folder cannot be written, or a tile that was written there not be read.
     """
     tiles = Tiles(plane, folder.absolute())
-    try:
+    with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        missing = [number for number in range(tiles.count) if not tiles.path(number).exists()]
-        done = plane.networks - sum(map(tiles.networks, missing))
-        with _progress(plane.networks, done) as progress:
-            if overrides and missing:
-                from initodds.sweeps import launched_tiles
+        missing = [number for number in range(tiles.count) if tiles.read(number) is None]
+        for number in missing:  # the damaged ones, which a launcher's jobs would be taken to have made
+            tiles.path(number).unlink(missing_ok=True)
+    done = plane.networks - sum(map(tiles.networks, missing))
+    with _progress(plane.networks, done) as progress:
+        if overrides and missing:
+            from initodds.sweeps import launched_tiles
 
-                fresh = Tiles(replace(plane), tiles.folder)  # of a job's own, without what it can load itself
-                files = {number: tiles.path(number) for number in missing}
-                launched_tiles.launch(
-                    overrides, fresh.make, files, lambda number: progress.advance(tiles.networks(number))
-                )
-            else:
-                _train_in_threads(tiles, missing, progress)
-        parts = [_read(tiles.path(number)) for number in range(tiles.count)]
-    except OSError as error:
-        raise InputError(f"{folder}: a folder that cannot be written ({one_line(error)})") from error
+            fresh = Tiles(replace(plane), tiles.folder)  # of a job's own, without what it can load itself
+            files = {number: tiles.path(number) for number in missing}
+            launched_tiles.launch(overrides, fresh.make, files, lambda number: progress.advance(tiles.networks(number)))
+        else:
+            _train_in_threads(tiles, missing, progress)
+    parts = []
+    for number in range(tiles.count):
+        if (part := tiles.read(number)) is None:
+            raise InputError(f"{tiles.path(number)}: cannot be read; the same command makes it again")
+        parts.append(part)
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])}
     order = np.lexsort([joined["replicate"], joined["point"]])
     return Results(**{name: array[order] for name, array in joined.items()})
@@ -118,14 +137,23 @@ def _train_in_threads(tiles: Tiles, missing: Sequence[int], progress: "_Progress
                 future.cancel()
 
 
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Raises InputError for what the operating system says of writing to a folder within the `with` block."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{folder}: a folder that cannot be written ({one_line(error)})") from error
+
+
 def _write(path: Path, results: Results) -> None:
-    new = path.with_suffix(".new.npz")
+    new = path.with_suffix(f".{socket.gethostname()}-{os.getpid()}.npz")  # no other process's
     np.savez(new, allow_pickle=False, **vars(results))
     new.replace(path)  # so that no half of it is ever read
 
 
 def _read(path: Path) -> Results:
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # closed though it be damaged
         return Results(**arrays)
 
 

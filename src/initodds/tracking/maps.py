@@ -4,7 +4,6 @@ Loads MLflow no earlier than a store is opened, and nothing of Hydra.
 """
 
 import io
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from initodds.vocabulary import OUTCOMES, InputError
 if TYPE_CHECKING:
     from initodds.tracking.stored_settings import StoredSettings
 
-TABLE, AXES = "map.parquet", "map.json"
+TABLE = "map.parquet"
 KEY = "key"
 """The tag of a map's run with what identifies the map."""
 
@@ -31,7 +30,8 @@ class Picture:
     """A map as it is kept.
 
     x, y: the keys of its axes.  ends: of each, as a user writes them.  frame: one row a network, with the columns x, y,
-    replicate, outcome, the score by its name, cost.  params: the settings that its points share, as text.
+    replicate, outcome, the score by its name, cost.  params: the settings that its points share, and the axes, as text.
+    stored: the settings of its first point, at the lowest x and y.
     """
 
     x: str
@@ -45,26 +45,26 @@ class Picture:
     def dimensions(self) -> dict[str, Dimension]:
         """Of the border of each outcome that some points have and some have not, where the map is large enough for box
         counting; a point has the outcome that at least half of its networks have."""
-        found = {}
+        dimensions = {}
         for outcome in OUTCOMES:
             inside = grid_of(self.frame, self.x, self.y, self.frame["outcome"] == outcome) >= 0.5
             if inside.any() and not inside.all():
                 try:
-                    found[outcome] = box_dimension(border(inside))
+                    dimensions[outcome] = box_dimension(border(inside))
                 except InputError:  # too small
                     return {}
-        return found
+        return dimensions
 
 
-def write(run: Run, picture: Picture, seconds: float) -> None:
+def write(run: Run, picture: Picture) -> None:
     """Write a map to its run."""
     from initodds.statistics import plane_figures
 
     frame, dimensions = picture.frame, picture.dimensions
-    metrics: dict[str, float] = {"networks": len(frame), "seconds": seconds}
+    metrics: dict[str, float] = {"networks": len(frame)}
     metrics |= {f"rate/{outcome}": rate for outcome, rate in shares(frame).items()}
-    metrics |= {f"dimension/{outcome}": found.dimension for outcome, found in dimensions.items()}
-    metrics |= {f"dimension_error/{outcome}": found.error for outcome, found in dimensions.items()}
+    metrics |= {f"dimension/{outcome}": dimension.dimension for outcome, dimension in dimensions.items()}
+    metrics |= {f"dimension_scatter/{outcome}": dimension.scatter for outcome, dimension in dimensions.items()}
     run.log(now(metrics), picture.params)
     run.describe(in_words(picture))
     for name, figure in plane_figures.pictures(frame, picture.x, picture.y).items():
@@ -72,7 +72,6 @@ def write(run: Run, picture: Picture, seconds: float) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         frame.to_parquet(folder / TABLE, index=False)
-        (folder / AXES).write_text(json.dumps({"schema": 1, "x": picture.x, "y": picture.y, "ends": picture.ends}))
         (folder / stored_settings.NAME).write_text(stored_settings.to_text(picture.stored))
         run.client.log_artifacts(run.id, str(folder))
 
@@ -96,6 +95,17 @@ def finished(store: Store, key: str) -> Any | None:
     return runs[-1] if runs else None
 
 
+def unfinished(store: Store, key: str) -> list[Any]:
+    """The runs of the map with this key that have not finished, the newest last."""
+    runs = search(store, f"tags.level = 'map' and tags.{KEY} = '{key}'")
+    return [run for run in runs if run.info.status != "FINISHED"]
+
+
+def table_of(store: Store, run_id: str) -> pd.DataFrame:
+    """The table of a finished map's run: its `Picture.frame`."""
+    return pd.read_parquet(io.BytesIO(reading.artifact(store, run_id, TABLE)))
+
+
 def load_map(tracking_uri: str | None = None, experiment: str | None = None, run: str = "latest") -> pd.DataFrame:
     """The networks of a map, one row each, as `initodds-map` has tracked them.
 
@@ -109,9 +119,9 @@ def load_map(tracking_uri: str | None = None, experiment: str | None = None, run
     """
     store = loading.open_store(tracking_uri, experiment)
     runs = search(store, "tags.level = 'map' and attributes.status = 'FINISHED'")
-    found = runs[-1:] if run == "latest" else [each for each in runs if each.info.run_id.startswith(run)]
-    if len(found) != 1:
+    chosen = runs[-1:] if run == "latest" else [each for each in runs if each.info.run_id.startswith(run)]
+    if len(chosen) != 1:
         last = ", ".join(f"{each.info.run_id} ({each.info.run_name})" for each in runs[-5:]) or "none"
-        raise InputError(f"run={run}: {len(found)} finished maps found; the last ones are {last}")
-    frame = pd.read_parquet(io.BytesIO(reading.artifact(store, found[0].info.run_id, TABLE)))
+        raise InputError(f"run={run}: {len(chosen)} finished maps found; the last ones are {last}")
+    frame = table_of(store, chosen[0].info.run_id)
     return frame.assign(outcome=pd.Categorical(frame["outcome"], categories=OUTCOMES, ordered=True))
