@@ -19,7 +19,7 @@ from initodds.networks.activations import ACTIVATIONS
 FOLDER = Path(__file__).parents[1] / "experiments"
 STUDIES = sorted(path.parent.name for path in FOLDER.glob("*/study.py"))
 
-FOUR_ORDERS = ("01-thread-claims", "03-local-minimum")
+FOUR_ORDERS = ("03-local-minimum",)
 """The studies that were run when the replicates of a cell shared four data orders."""
 
 RATE = re.compile(r"\d+/\d+, [\d.]+ % \[[\d.]+, [\d.]+\]")
