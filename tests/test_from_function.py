@@ -1,6 +1,8 @@
 """The odds of a user's own init: a function whose layers are the replicates' weights."""
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +24,10 @@ def drawn():
 def seeded(seed):
     rng = np.random.default_rng(seed)
     return [(rng.normal(size=(2, 3)), np.zeros(3)), (rng.normal(size=(3, 1)), np.zeros(1))]
+
+def sized(hidden=3, seed=None):
+    rng = np.random.default_rng(seed)
+    return [(rng.normal(size=(2, hidden)), np.zeros(hidden)), (rng.normal(size=(hidden, 1)), np.zeros(1))]
 
 def wrong():
     return [(np.zeros((2, 4)), np.zeros(4)), (np.zeros((4, 1)), np.zeros(1))]
@@ -55,7 +61,7 @@ def settings(function: str) -> Settings:
                        f"init.function={function}", "replicates=4", "sgd.epochs=5")  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["drawn", "seeded"])
+@pytest.mark.parametrize("name", ["drawn", "seeded", "sized"])
 def test_its_draws_are_the_replicates_weights_and_stay_the_same(name: str, module: str):
     asked = settings(f"{module}:{name}")
     drawing = cell.subject_of(asked).drawing
@@ -75,6 +81,50 @@ def test_the_code_of_the_function_is_part_of_what_identifies_a_cell(module: str,
     assert before != stored_settings(settings(f"{module}:seeded"), "data").fingerprint
     (tmp_path / f"{module}.py").write_text(MODULE.replace("-1, 1", "-2, 2"))
     assert before != stored_settings(asked, "data").fingerprint
+
+
+def test_layers_of_a_module_come_in_its_own_order_whatever_they_are_called():
+    middle, end = np.arange(9.0).reshape(3, 3), np.eye(3)
+    state = {"middle.weight": Tensor(middle), "end.weight": Tensor(end)}
+    made = SimpleNamespace(state_dict=lambda: state)
+    for weights, (read, biases) in zip((middle, end), layers_of_object(made), strict=True):
+        np.testing.assert_array_equal(read, weights.T)
+        assert not biases.any()
+
+
+class Tensor:
+    """What is asked of PyTorch's."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array
+
+    def detach(self) -> "Tensor":
+        return self
+
+    cpu = detach
+
+    def numpy(self) -> np.ndarray:
+        return self._array
+
+
+def test_a_function_that_loads_what_it_draws_from_is_seeded_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # A library of this name, which draws from generators of its own.
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    (tmp_path / "torch.py").write_text(
+        "import random\nown = random.Random()\nmanual_seed = own.seed\nrandom_number = own.random\n"
+    )
+    returned = "[(np.full((1, 1), torch.random_number()), np.zeros(1))]"
+    (tmp_path / "late.py").write_text(f"import numpy as np\ndef make():\n    import torch\n    return {returned}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    rule = FromFunction("late:make")
+    try:
+        first, again = (draw_network(rule, np.random.default_rng(0), [(1, 1)])[0][0] for _ in range(2))
+    finally:
+        sys.modules.pop("torch", None)
+        sys.modules.pop("late", None)
+    assert first == again
 
 
 @pytest.mark.parametrize(

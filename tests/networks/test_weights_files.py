@@ -62,6 +62,26 @@ def test_our_own_artifact_of_one_network_is_read(tmp_path: Path, rng: np.random.
         np.testing.assert_array_equal(biases, read_biases)
 
 
+@pytest.mark.parametrize("sizes", [(1, 3, 1), (1, 1), (4, 1, 2)])
+@pytest.mark.parametrize("ours", [True, False])
+def test_one_input_unit_or_output_is_no_network_side_by_side(
+    sizes: tuple[int, ...], ours: bool, tmp_path: Path, rng: np.random.Generator
+):
+    network = Network(sizes)
+    layers = [(rng.normal(size=shape), rng.normal(size=shape[1])) for shape in network.layers]
+    names = ("weights_{}", "biases_{}") if ours else ("coefs_{}", "intercepts_{}")
+    arrays = {
+        name.format(number): array[None] if ours else array
+        for number, layer in enumerate(layers)
+        for name, array in zip(names, layer, strict=True)
+    }
+    np.savez(tmp_path / "weights.npz", **arrays)
+    read = read_layers(str(tmp_path / "weights.npz"), network)
+    for mine, its in zip(layers, read, strict=True):
+        for array, same in zip(mine, its, strict=True):
+            np.testing.assert_array_equal(array, same)
+
+
 class Trap:
     """Whoever unpickles it runs its code."""
 

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,11 @@ RETURNS = "a PyTorch or Keras module, or a list of (weights, biases)"
 class FromFunction(Placed):
     """The layers that a user's own function makes, a network at a time.
 
-    function: `module:name`. It is called once for each network, with a seed where it takes an argument; before it, the
-    generators of Python and NumPy, and of PyTorch and Keras where they are loaded, are seeded with it, so that a
-    replicate's weights stay the same. It returns a module of PyTorch, whose Linear layers are taken in their order, a
-    Keras model of Dense layers, or a list of (weights (fan_in, fan_out), biases (fan_out,)).
+    function: `module:name`. It is called once for each network, with a seed where it has a parameter `seed`, or one
+    alone without a default; before it, the generators of Python and NumPy, and of PyTorch and Keras where they are
+    loaded, are seeded with it, so that a replicate's weights stay the same. It returns a module of PyTorch, whose
+    Linear layers are taken in their order, a Keras model of Dense layers, or a list of (weights (fan_in, fan_out),
+    biases (fan_out,)).
 
     Raises InputError where there is no such function; `draw_at` raises it for what the function raises or returns.
     """
@@ -52,15 +54,24 @@ class FromFunction(Placed):
         """What the function makes with this seed."""
         kept = random.getstate(), np.random.get_state()  # noqa: NPY002  whatever generators a user's code may use
         try:
-            _seed_all(seed)
-            code = getattr(self._function, "__code__", None)
-            made = self._function(seed) if code is not None and code.co_argcount else self._function()
+            loaded = _seed_all(seed)
+            made = self._made(seed)
+            if _seed_all(seed) != loaded:  # the function has loaded what it draws from, unseeded
+                made = self._made(seed)
             return layers_of_object(made)
         except Exception as error:  # whatever a user's code raises
             raise self._refused(f"{type(error).__name__}: {one_line(error)}") from error
         finally:
             random.setstate(kept[0])
             np.random.set_state(kept[1])  # noqa: NPY002
+
+    def _made(self, seed: int) -> Any:
+        """What the function returns, given the seed where it takes one."""
+        parameters = signature(self._function).parameters
+        needed = [name for name, parameter in parameters.items() if _is_needed(parameter)]
+        if "seed" in parameters:
+            return self._function(seed=seed)
+        return self._function(seed) if len(needed) == 1 else self._function()
 
     def _refused(self, reason: str) -> InputError:
         return InputError(f"init.function={self._name}: {reason}; {RETURNS}, is needed")
@@ -82,14 +93,25 @@ def function_of(name: str) -> Callable[..., Any]:
     return made  # type: ignore[no-any-return]
 
 
-def _seed_all(seed: int) -> None:
-    """Seed the generators that a user's function may draw from; PyTorch's and Keras's where they are loaded."""
+def _is_needed(parameter: Parameter) -> bool:
+    """Whether a function cannot be called without an argument for this parameter."""
+    return parameter.default is Parameter.empty and parameter.kind in (
+        Parameter.POSITIONAL_ONLY,
+        Parameter.POSITIONAL_OR_KEYWORD,
+    )
+
+
+def _seed_all(seed: int) -> set[str]:
+    """Seed the generators that a user's function may draw from. Returns which of PyTorch and Keras are loaded, whose
+    generators are among them then."""
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
-    if "torch" in sys.modules:
+    loaded = {"torch", "keras"} & sys.modules.keys()
+    if "torch" in loaded:
         sys.modules["torch"].manual_seed(seed)
-    if "keras" in sys.modules:
+    if "keras" in loaded:
         sys.modules["keras"].utils.set_random_seed(seed)
+    return loaded
 
 
 def layers_of_object(made: Any) -> list[Layer]:
@@ -106,14 +128,14 @@ def layers_of_object(made: Any) -> list[Layer]:
 
 
 def layers_of_state(state: Mapping[str, Array]) -> list[Layer]:
-    """The layers of a PyTorch state_dict of Linear layers, whose weights are (fan_out, fan_in), in the order of their
-    names. Raises ValueError for other arrays.
+    """The layers of a PyTorch state_dict of Linear layers, whose weights are (fan_out, fan_in), in the order in which
+    they stand there. Raises ValueError for other arrays.
 
-    >>> layers = layers_of_state({"2.weight": np.ones((1, 3)), "0.weight": np.zeros((3, 2)), "0.bias": np.ones(3)})
+    >>> layers = layers_of_state({"in.weight": np.zeros((3, 2)), "in.bias": np.ones(3), "end.weight": np.ones((1, 3))})
     >>> [weights.shape for weights, _ in layers], layers[1][1].tolist()
     ([(2, 3), (3, 1)], [0.0])
     """
-    stems = dict.fromkeys(name.rpartition(".")[0] for name in sorted(state, key=natural))
+    stems = dict.fromkeys(name.rpartition(".")[0] for name in state)
     parts: list[tuple[str, Array]] = []
     for stem in stems:
         prefix = f"{stem}." if stem else ""

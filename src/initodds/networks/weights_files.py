@@ -61,16 +61,13 @@ def _npz(path: Path) -> list[Layer]:
         numbered = sorted((name for name in arrays if re.fullmatch(rf"{weights}\d+", name)), key=natural)
         if numbered:
             pairs = [(name, name.replace(weights, biases)) for name in numbered]
-            return paired([(name, _one(arrays[name])) for pair in pairs for name in pair if name in arrays])
+            beside = weights == "weights_" and arrays[numbered[0]].ndim == 3
+            if beside and (networks := len(arrays[numbered[0]])) > 1:
+                raise ValueError(f"it has {networks} networks, and one is needed")
+            named = [(name, arrays[name]) for pair in pairs for name in pair if name in arrays]
+            # An artifact of ours has its networks side by side, here the only one.
+            return paired([(name, array[0]) for name, array in named] if beside else named)
     return paired(list(arrays.items()))
-
-
-def _one(array: Array) -> Array:
-    """An array of one network: of several side by side, as an artifact weights.npz of one replicate has them, the
-    only one."""
-    if array.ndim == 3 and len(array) > 1:
-        raise ValueError(f"it has {len(array)} networks, and one is needed")
-    return array[0] if array.ndim == 3 or (array.ndim == 2 and len(array) == 1 and array.shape[1] > 1) else array
 
 
 def _torch(path: Path) -> list[Layer]:
@@ -83,8 +80,10 @@ def _torch(path: Path) -> list[Layer]:
 
 
 def _safetensors(path: Path) -> list[Layer]:
+    """Its arrays have no order of their own: that of their names, as 0.weight and 2.weight, is taken."""
     library: Any = import_module("safetensors.numpy")
-    return layers_of_state(library.load_file(path))
+    state = library.load_file(path)
+    return layers_of_state({name: state[name] for name in sorted(state, key=natural)})
 
 
 def _keras(path: Path) -> list[Layer]:
