@@ -163,7 +163,8 @@ def of_edge(draws: int, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def of_precision(draws: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Wilson's interval of a cell that goes on, in rounds of 32, until it is as narrow as was asked. case: how narrow."""
+    """Wilson's interval of a cell that goes on, in rounds of 32, until it is as narrow as was asked, which is the
+    case."""
     rows = []
     for precision, rate in product((0.05, 0.1), RATES):
         covered = []
@@ -179,7 +180,8 @@ def of_precision(draws: int, rng: np.random.Generator) -> pd.DataFrame:
 
 def frame_of(rows: list[tuple[str, str, int, float, float]]) -> pd.DataFrame:
     """what is estimated, in which case, from how many replicates (at each value, or in each group); rate: the true one,
-    or of boundary and edge the share of draws in which one is told; covered: the share of draws whose interval has the truth."""
+    or of boundary and edge the share of draws in which one is told; covered: the share of draws whose interval has the
+    truth."""
     return pd.DataFrame(rows, columns=["of", "case", "n", "rate", "covered"])
 
 
@@ -188,7 +190,8 @@ def run(draws: int, slow: int, seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     parts = [of_rate(), of_shared_orders(draws, rng), of_difference(draws, rng)]
     parts += [of_boundary(slow, rng), of_median_time(slow, rng)]
-    parts += [of_edge(slow, np.random.default_rng([seed, 1])), of_precision(draws // 4, np.random.default_rng([seed, 2]))]
+    parts += [of_edge(slow, np.random.default_rng([seed, 1]))]
+    parts += [of_precision(draws // 4, np.random.default_rng([seed, 2]))]
     return pd.concat(parts, ignore_index=True)
 
 
