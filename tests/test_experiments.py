@@ -19,9 +19,6 @@ from initodds.networks.activations import ACTIVATIONS
 FOLDER = Path(__file__).parents[1] / "experiments"
 STUDIES = sorted(path.parent.name for path in FOLDER.glob("*/study.py"))
 
-FOUR_ORDERS = ("03-local-minimum",)
-"""The studies that were run when the replicates of a cell shared four data orders."""
-
 RATE = re.compile(r"\d+/\d+, [\d.]+ % \[[\d.]+, [\d.]+\]")
 ESTIMATE = re.compile(r"\b\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\]")
 DEPTH = re.compile(r"\b\d+\.\d \[\d+\.\d, \d+\.\d\]")
@@ -62,10 +59,7 @@ def test_results_are_one_row_a_replicate_each_in_a_data_order_of_its_own(study: 
         pytest.skip("its results are not one row a replicate of a sweep")
     frame = pd.read_csv(study.FOLDER / "results.csv")
     assert not frame.duplicated([*study.SETTINGS, "seed", "replicate"]).any()
-    if study.FOLDER.name in FOUR_ORDERS:
-        assert frame.groupby(study.SETTINGS)["order"].nunique().isin([4, 32]).all()  # a sweep of later has its own
-    else:
-        assert (frame["order"] == frame["replicate"]).all()
+    assert (frame["order"] == frame["replicate"]).all()
 
 
 def test_the_results_on_xor_are_one_row_a_network_of_the_cells_that_the_configs_name():
