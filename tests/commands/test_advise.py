@@ -8,7 +8,8 @@ import pytest
 
 from initodds.commands import advise
 from initodds.commands.advise import main
-from initodds.sweeps.advising import Trials
+from initodds.sweeps.advising import AS_IT_IS, Advised, Trials, sentence, table_of
+from initodds.sweeps.halving import Search, Tally
 from initodds.sweeps.progress import Monitor
 from initodds.tracking import loading, reading
 from initodds.tracking.store import connect, search
@@ -61,12 +62,43 @@ def test_two_that_do_not_go_together_are_not_tried(tmp_path: Path, monkeypatch: 
     assert trials.both(adam, Remedy("Epochs", {"sgd.epochs": 3})) is not None
 
 
+@pytest.mark.parametrize(
+    ("first", "fresh", "replicate_cause", "said"),
+    [
+        (16, 32, "", "Nothing needs to be changed: 48 of 48 converge (100 % [93, 100]) as it is."),
+        (16, 29, "", "Too few fail for a change to be seen to help: 45 of 48 converge (94 % [83, 98]) as it is."),
+        (
+            16,
+            32,
+            "units_dead",
+            "Too few fail for a change to be seen to help: 48 of 48 converge (100 % [93, 100]) as it is.",
+        ),
+        (12, 20, "", "Nothing is known that would be worth trying: 20 of 32 converge as it is."),
+    ],
+)
+def test_what_is_said_rests_on_all_networks_that_were_looked_at(
+    first: int, fresh: int, replicate_cause: str, said: str
+):
+    before = Tally(AS_IT_IS, 16, first, 32, fresh)
+    causes = {"units_dead": 16 - first} if first < 16 else {}
+    assert sentence(Advised(before, causes, Search(), {}, replicate_cause)) == said
+
+
+def test_what_was_looked_at_longer_stands_before_what_was_dropped_early():
+    dropped, kept = (
+        Tally(Remedy("Adam", {"optimizer": "adam"}), 4, 4),
+        Tally(Remedy("Epochs", {"sgd.epochs": 3}), 16, 15),
+    )
+    table = table_of(Advised(Tally(AS_IT_IS, 16, 0, 32, 0), {}, Search([dropped, kept])))
+    assert table["change"].tolist() == ["as it is", "sgd.epochs=3", "optimizer=adam"]
+
+
 @pytest.mark.soak
 def test_where_all_is_well_it_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     well = (*XOR, "network.hidden=[8]", "init=gaussian", "sgd.learning_rate=2", "sgd.epochs=1000")
-    assert "Nothing needs to be changed: 16 of 16 converge" in answer(tmp_path, monkeypatch, capsys, *well)
+    assert "Nothing needs to be changed: 48 of 48 converge" in answer(tmp_path, monkeypatch, capsys, *well)
 
 
 @pytest.mark.parametrize(

@@ -217,9 +217,10 @@ def _fitting(trials: Trials, causes: Sequence[str]) -> list[Remedy]:
 def table_of(found: Advised) -> pd.DataFrame:
     """A row for each change: what it sets, of how many networks how many converged with the 95 % interval, and what a
     network takes in time, as a multiple of what it takes as it is. The chosen one first, on the networks that confirmed
-    it; then the others, on those that they were looked at on, by their rate and how small they are."""
+    it; then the others, on those that they were looked at on: the more these are, the longer a change was thought
+    good; by that, by their rate, and by how small they are."""
     others = [tally for tally in found.search.tallies if tally is not found.search.chosen]
-    others.sort(key=lambda tally: (-tally.rate, tally.change.size))
+    others.sort(key=lambda tally: (-tally.n, -tally.rate, tally.change.size))
     chosen = [found.search.chosen] if found.search.chosen else []
     rows = [_row(found, tally, confirmed=True) for tally in [*chosen, found.before]]
     rows += [_row(found, tally, confirmed=False) for tally in others]
@@ -249,11 +250,15 @@ def percent_in_words(count: int, n: int) -> str:
 
 
 def sentence(found: Advised) -> str:
-    """What to do, in one sentence; or that nothing that was tried helps."""
+    """What to do, in one sentence; or that nothing that was tried helps, or why nothing was tried."""
     before, chosen = found.before, found.search.chosen
     was = f"{before.confirmed_converged} of {before.confirmed}"
-    if not found.causes and not found.replicate_cause:
-        return f"Nothing needs to be changed: {percent_in_words(before.converged, before.n)} as it is."
+    if before.rate == 1:  # so that nothing could be seen to be better
+        all_of_them = before.converged + before.confirmed_converged, before.n + before.confirmed
+        as_it_is = f"{percent_in_words(*all_of_them)} as it is"
+        if all_of_them[0] == all_of_them[1] and not found.replicate_cause:
+            return f"Nothing needs to be changed: {as_it_is}."
+        return f"Too few fail for a change to be seen to help: {as_it_is}."
     if chosen is not None:
         remedy = chosen.change
         became = percent_in_words(chosen.confirmed_converged, chosen.confirmed)
@@ -262,4 +267,4 @@ def sentence(found: Advised) -> str:
         return f"Nothing clearly helps. The best of what was tried, {remedy.text}: {became}, {was} before."
     if not found.search.tallies:
         return f"Nothing is known that would be worth trying: {was} converge as it is."
-    return f"Nothing that was tried helps: {was} converge as it is, and no more with any of the changes."
+    return f"Nothing that was tried helps: {was} converge as it is, and no change was better where it was looked at."
