@@ -2,7 +2,10 @@
 
 import json
 import pickle
+import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -97,6 +100,17 @@ def test_no_code_in_a_file_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(InputError, match=rf"--weights={name}: (cannot be read as dense layers|needs pip install)"):
             read_layers(name, NETWORK)
     assert not Path("sprung").exists()
+
+
+@pytest.mark.parametrize("version", ["2.5.1", "2.9.1+cpu"])
+def test_a_pytorch_that_may_run_what_is_in_a_file_is_not_asked(
+    version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(__version__=version))
+    with pytest.raises(
+        InputError, match=rf"PyTorch {re.escape(version)} may run code that is in a file; 2\.10 does not"
+    ):
+        read_layers(str(tmp_path / "weights.pt"), NETWORK)
 
 
 @pytest.mark.soak

@@ -19,6 +19,10 @@ from initodds.vocabulary import InputError, one_line
 
 Array = np.ndarray
 
+SAFE_TORCH = (2, 10)
+"""Before this version of PyTorch a file could run code, or overwrite memory, for all that weights alone were asked for
+(CVE-2025-32434, CVE-2026-24747)."""
+
 
 def read_layers(path: str, network: Network) -> list[Layer]:
     """The layers of `network` that a file has, float64: weights (fan_in, fan_out), biases (fan_out,).
@@ -72,6 +76,10 @@ def _npz(path: Path) -> list[Layer]:
 
 def _torch(path: Path) -> list[Layer]:
     torch: Any = import_module("torch")
+    version = tuple(int(number) for number in re.findall(r"\d+", torch.__version__)[:2])
+    if version < SAFE_TORCH:
+        needed = ".".join(map(str, SAFE_TORCH))
+        raise ValueError(f"PyTorch {torch.__version__} may run code that is in a file; {needed} does not")
     state = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(state, dict):
         raise ValueError(f"a state_dict is needed, and it has a {type(state).__name__}")
