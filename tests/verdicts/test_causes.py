@@ -212,29 +212,42 @@ def test_each_layer_takes_the_tried_step_at_its_own_rate():
 
 
 def test_weight_decay_is_part_of_the_gradient(rng: np.random.Generator):
-    """Where the cost's gradient and the decay cancel, the network is at rest; finite differences of their sum agree."""
+    """Central differences of the cost and the decay together, parameter by parameter."""
     network = Network((1, 3, 1), "tanh", "linear")
     (layers,) = random_layers(network, 1, rng)
-    decay = 0.3
+    arrays = [array.astype(float) for layer in layers for array in layer]
+    decay, step = 0.3, 1e-5
 
-    def objective(shift: float) -> float:
-        weights = layers[0][0] + shift * np.eye(1, 3)
-        a = np.tanh(LINE.x @ weights + layers[0][1]) @ layers[1][0] + layers[1][1]
-        squares = sum((array**2).sum() for array in (weights, layers[0][1], *layers[1]))
-        return 0.5 * ((a - LINE.y) ** 2).mean() + 0.5 * decay * squares
+    def objective() -> float:
+        a = np.tanh(LINE.x @ arrays[0] + arrays[1]) @ arrays[2] + arrays[3]
+        return 0.5 * ((a - LINE.y) ** 2).mean() + 0.5 * decay * sum((array**2).sum() for array in arrays)
 
-    slope = (objective(1e-5) - objective(-1e-5)) / 2e-5
+    squares = []
+    for array in arrays:
+        slopes = []
+        for place in np.ndindex(array.shape):
+            kept, ends = array[place], []
+            for shift in (step, -step):
+                array[place] = kept + shift
+                ends.append(objective())
+            array[place] = kept
+            slopes.append((ends[0] - ends[1]) / (2 * step))
+        squares.append(sum(slope**2 for slope in slopes))
+    expected = np.sqrt([squares[0] + squares[1], squares[2] + squares[3]])
     plain = diagnose(network, layers).symptoms.gradient[0]
     with_decay = diagnose(network, layers, step=Step(Adam(0.1, weight_decay=decay))).symptoms.gradient[0]
     apart = diagnose(network, layers, step=Step(AdamW(0.1, weight_decay=decay))).symptoms.gradient[0]
     np.testing.assert_array_equal(plain, apart)
-    assert not np.isclose(plain[0], with_decay[0])
-    one = Network((1, 1), output="linear", bias=False)
-    (w, _), *_ = layers
-    found = diagnose(one, [(w[:, :1], np.zeros(1))], step=Step(SGD(0.1, weight_decay=decay)))
-    mean_gradient = ((LINE.x * w[0, 0] - LINE.y) * LINE.x).mean() + decay * w[0, 0]
-    assert found.symptoms.gradient[0, 0] == pytest.approx(abs(mean_gradient))
-    assert np.isfinite(slope)
+    np.testing.assert_allclose(with_decay, expected, rtol=1e-5)
+    assert not np.allclose(plain, expected, rtol=0.01)
+
+
+def test_where_gradient_and_decay_cancel_a_network_is_at_rest():
+    network, train = Network((1, 1), output="linear", bias=False), Split(np.ones((5, 1)), np.ones((5, 1)))
+    layers = [(np.array([[0.8]]), np.zeros(1))]  # the gradient is 0.8 - 1, the decay 0.25 times 0.8
+    found = diagnose(network, layers, train, step=Step(SGD(0.1, weight_decay=0.25)))
+    assert found.symptoms.gradient[0, 0] == pytest.approx(0, abs=1e-12)
+    assert diagnose(network, layers, train).symptoms.gradient[0, 0] == pytest.approx(0.2)
 
 
 def test_curvature_has_the_weight_decay_in_it():

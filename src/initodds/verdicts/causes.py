@@ -65,11 +65,6 @@ class Evidence:
         """Whether a part of the task is dead."""
         return np.asarray((self.symptoms.part_scores < self.dead_recall).any(axis=1))
 
-    @property
-    def is_flat(self) -> Array:
-        """Whether a hidden layer is flat, or all examples get one answer."""
-        return (self.symptoms.saturated_layer > 0) | (self.symptoms.constant_answer == 1)
-
     def flat_units(self, word: str) -> Array:
         """Whether the units of the first flat hidden layer are called so, see `Activation.flat_word`."""
         words = np.array(["", *(activation.flat_word for activation in self.network.activations)])
