@@ -5,7 +5,7 @@ import pytest
 
 from initodds.datasets import Split
 from initodds.datasets.tasks import Regression
-from initodds.initializers import Normal, Uniform
+from initodds.initializers import Constant, Normal, Uniform
 from initodds.networks.network import Network
 from initodds.verdicts.start import in_words, normal_points, start_of
 from tests.conftest import drawn
@@ -56,3 +56,13 @@ def test_expectations_are_those_of_a_normal_number():
     z, chances = normal_points(np.zeros(1), np.array([4.0]))
     assert (np.maximum(z[0], 0) ** 2 @ chances) == pytest.approx(2)
     assert (z[0] ** 4 @ chances) == pytest.approx(48)
+
+
+def test_units_that_are_all_alike_are_told_before_anything_else(train: Split):
+    network = Network((50, 3, 1))
+    alike, apart = (
+        start_of(network, Regression(1), [drawn(rule, network, 0, 0)], train) for rule in (Constant(0.1), Normal(0.1))
+    )
+    assert alike.symmetric.tolist() == [True]
+    assert in_words(alike, 0).startswith("The units of a hidden layer have the same weights")
+    assert apart.symmetric.tolist() == [False]

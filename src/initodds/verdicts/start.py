@@ -17,7 +17,7 @@ from initodds.networks.activations import Activation
 from initodds.networks.curvature import Landscape
 from initodds.networks.features import Features
 from initodds.networks.network import Layer, Network, Stack
-from initodds.verdicts.symptoms import norms_by_layer, spread_evenly
+from initodds.verdicts.symptoms import norms_by_layer, spread_evenly, symmetric
 
 Array = np.ndarray
 
@@ -31,7 +31,8 @@ NODES = 64
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Of M networks with L layers of weights before training; each is (M, L), and of the outputs' layer too.
+    """Of M networks with L layers of weights before training; each is (M, L), and of the outputs' layer too, but where
+    another shape is said.
 
     size: root mean square of the pre-activations over examples and units.
     spread: of a unit, its pre-activation's standard deviation over the examples; the root mean square of the units.
@@ -39,6 +40,7 @@ class Start:
     flat_examples: share of all units and examples where a unit is flat, or an output pinned.
     gradient: norm of the gradient by the layer.
     expected_size, expected_flat: what theory expects of size, and of the share of examples on which a unit is flat.
+    symmetric: (M,) bool, whether in some hidden layer all units have the same weights, in and out.
     """
 
     network: Network
@@ -49,6 +51,7 @@ class Start:
     gradient: Array
     expected_size: Array
     expected_flat: Array
+    symmetric: Array
 
 
 def start_of(network: Network, task: Task, layers: Sequence[Sequence[Layer]], train: Split) -> Start:
@@ -73,6 +76,7 @@ def start_of(network: Network, task: Task, layers: Sequence[Sequence[Layer]], tr
         gradient=norms_by_layer(stack.network, landscape.gradient),
         expected_size=np.array([size for size, _ in expected]),
         expected_flat=np.array([flat for _, flat in expected]),
+        symmetric=symmetric(stack),
     )
 
 
@@ -128,6 +132,8 @@ def _is_flat(activation: Activation, z: Array, a: Array) -> Array:
 def in_words(start: Start, member: int) -> str:
     """What is to be seen of one network, the first thing that is wrong: in a sentence or two."""
     network = start.network
+    if start.symmetric[member]:
+        return "The units of a hidden layer have the same weights, in and out: they get the same gradient for ever."
     for layer, activation in enumerate(network.activations):
         units = network.sizes[layer + 1]
         flat = round(units * start.flat[member, layer])

@@ -180,7 +180,7 @@ def symptoms_of(
         straight=_least([np.asarray(seen.straight.all(axis=1)) for seen in layers], stack.replicates, 0.0),
         spread=_least([_rms(seen.spread) for seen in layers], stack.replicates, np.inf),
         spread_at_start=_least([_rms(seen.spread) for seen in at_start], stack.replicates, np.inf),
-        symmetric=_symmetric(stack),
+        symmetric=symmetric(stack),
         outputs_high=_nearly_all(pinned_high).sum(axis=1),
         outputs_low=_nearly_all(pinned_low).sum(axis=1),
         outputs_dead=_dead_outputs(landscape, outputs, targets),
@@ -274,8 +274,8 @@ def _rms(values: Array) -> Array:
     return np.sqrt((values**2).mean(axis=1))
 
 
-def _symmetric(stack: Stack) -> Array:
-    """(M,) bool: whether in some hidden layer, of two units or more, all have the same weights, in and out."""
+def symmetric(stack: Stack) -> Array:
+    """(M,) bool: in which networks all units of some hidden layer, of two or more, have the same weights, in and out."""
     result = np.zeros(stack.replicates, bool)
     for layer, units in enumerate(stack.network.sizes[1:-1]):
         into = sideways(stack.weights[0], stack.replicates) if layer == 0 else stack.weights[layer]
