@@ -275,7 +275,7 @@ def _rms(values: Array) -> Array:
 
 
 def symmetric(stack: Stack) -> Array:
-    """(M,) bool: in which networks all units of some hidden layer, of two or more, have the same weights, in and out."""
+    """(M,) bool: in which networks all units of a hidden layer, of two or more, have the same weights, in and out."""
     result = np.zeros(stack.replicates, bool)
     for layer, units in enumerate(stack.network.sizes[1:-1]):
         into = sideways(stack.weights[0], stack.replicates) if layer == 0 else stack.weights[layer]
