@@ -1,7 +1,7 @@
 """Other networks than the benchmark's, against peers: many tiny ones, one that is not so small, by Adam, and the
 benchmark's own with standardized pixels, none of which is dark. One thread, CPU time.
 
-python experiments/04-speed/small.py            five minutes; full MNIST in INITODDS_DATA; writes small.csv and small.md
+python experiments/04-speed/small.py            eight minutes; full MNIST in INITODDS_DATA; writes small.csv and small.md
 python experiments/04-speed/small.py analyse    small.md from the committed small.csv
 """
 
@@ -32,7 +32,7 @@ from initodds.initializers import Uniform
 from initodds.networks.network import Layer, Network
 
 FOLDER = Path(__file__).parent
-ROUNDS = 1
+ROUNDS = 2
 XOR = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array([[0], [1], [1], [0]], np.float32)
 STEPS = 5000
 
