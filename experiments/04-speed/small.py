@@ -1,7 +1,7 @@
 """Other networks than the benchmark's, against peers: many tiny ones, one that is not so small, by Adam, and the
 benchmark's own with standardized pixels, none of which is dark. One thread, CPU time.
 
-python experiments/04-speed/small.py            eight minutes; full MNIST in INITODDS_DATA; writes small.csv and small.md
+python experiments/04-speed/small.py            8 minutes; full MNIST in INITODDS_DATA; writes small.csv and small.md
 python experiments/04-speed/small.py analyse    small.md from the committed small.csv
 """
 
