@@ -37,8 +37,8 @@ class CellSweeper(Sweeper):
         from initodds.sweeps.composing import SweepLoader
 
         self.config, self.loader = config, hydra_context.config_loader
-        self.of_jobs = SweepLoader(self.loader, config)
-        context = HydraContext(cast(ConfigLoader, self.of_jobs), hydra_context.callbacks)
+        self.job_loader = SweepLoader(self.loader, config)
+        context = HydraContext(cast(ConfigLoader, self.job_loader), hydra_context.callbacks)
         self.launcher = Plugins.instance().instantiate_launcher(context, task_function, config)
 
     def sweep(self, arguments: list[str]) -> list[Any]:
@@ -67,7 +67,7 @@ class CellSweeper(Sweeper):
         store = connect_at_start(tracked.uri, tracked.experiment, tracked.patience)
         bury(store)
         unsent.send(store)
-        composer = composing.composer_of(self.of_jobs)
+        composer = composing.composer_of(self.job_loader)
         name = self.config.hydra.runtime.choices.get("experiment") or " ".join(arguments)
         if questions:
             return edges.sweep(store, questions, composer, name, self.config, self.launch)

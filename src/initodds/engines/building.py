@@ -109,8 +109,8 @@ def _identity(compiler: list[str]) -> str:
     files = [shutil.which(compiler[0])]
     if "ziglang" in compiler and (package := importlib.util.find_spec("ziglang")):
         files.append(package.origin)
-    there = [Path(file).resolve() for file in files if file]
-    return repr([compiler, *((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in there)])
+    paths = [Path(file).resolve() for file in files if file]
+    return repr([compiler, *((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths)])
 
 
 def _processor() -> str:

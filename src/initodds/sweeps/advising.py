@@ -254,9 +254,9 @@ def sentence(found: Advised) -> str:
     before, chosen = found.before, found.search.chosen
     was = f"{before.confirmed_converged} of {before.confirmed}"
     if before.rate == 1:  # so that nothing could be seen to be better
-        all_of_them = before.converged + before.confirmed_converged, before.n + before.confirmed
-        as_it_is = f"{percent_in_words(*all_of_them)} as it is"
-        if all_of_them[0] == all_of_them[1] and not found.replicate_cause:
+        count, n = before.converged + before.confirmed_converged, before.n + before.confirmed
+        as_it_is = f"{percent_in_words(count, n)} as it is"
+        if count == n and not found.replicate_cause:
             return f"Nothing needs to be changed: {as_it_is}."
         return f"Too few fail for a change to be seen to help: {as_it_is}."
     if chosen is not None:
