@@ -113,7 +113,8 @@ def test_a_function_that_loads_what_it_draws_from_is_seeded_all_the_same(
     # A library of this name, which draws from generators of its own.
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     (tmp_path / "torch.py").write_text(
-        "import random\nown = random.Random()\nmanual_seed = own.seed\nrandom_number = own.random\n"
+        "import random\nown = random.Random(7)\nmanual_seed = own.seed\nrandom_number = own.random\n"
+        "get_rng_state, set_rng_state = own.getstate, own.setstate\n"
     )
     returned = "[(np.full((1, 1), torch.random_number()), np.zeros(1))]"
     (tmp_path / "late.py").write_text(f"import numpy as np\ndef make():\n    import torch\n    return {returned}\n")
@@ -121,6 +122,9 @@ def test_a_function_that_loads_what_it_draws_from_is_seeded_all_the_same(
     rule = FromFunction("late:make")
     try:
         first, again = (draw_network(rule, np.random.default_rng(0), [(1, 1)])[0][0] for _ in range(2))
+        before = sys.modules["torch"].get_rng_state()
+        draw_network(rule, np.random.default_rng(1), [(1, 1)])
+        assert sys.modules["torch"].get_rng_state() == before  # a user's own draws are not disturbed
     finally:
         sys.modules.pop("torch", None)
         sys.modules.pop("late", None)

@@ -8,11 +8,11 @@ OUTCOMES = ("converged", "unfinished", "partial", "stuck", "diverged")
 
 CAUSES = (
     "exploded",
+    "targets_out_of_range",
     "symmetric",
     "step_too_large",
     "hidden_dead",
     "hidden_saturated",
-    "targets_out_of_range",
     "outputs_dead",
     "outputs_saturated",
     "vanishing_gradient",
@@ -23,6 +23,7 @@ CAUSES = (
     "constant_prediction",
     "unsteady",
     "dead_classes",
+    "units_saturated",
     "dead_examples",
     "none",
 )

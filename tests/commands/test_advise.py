@@ -8,7 +8,7 @@ import pytest
 
 from initodds.commands import advise
 from initodds.commands.advise import main
-from initodds.sweeps.advising import AS_IT_IS, Advised, Trials, sentence, table_of
+from initodds.sweeps.advising import AS_IT_IS, Advised, Trials, question, sentence, table_of
 from initodds.sweeps.halving import Search, Tally
 from initodds.sweeps.progress import Monitor
 from initodds.tracking import loading, reading
@@ -118,3 +118,14 @@ def test_bad_input_is_answered_in_a_line(
         advise.main()
     assert said in str(ended.value)
     assert "\n" not in str(ended.value)
+
+
+def test_replicates_of_one_cell_with_other_causes_are_other_questions(tmp_path: Path):
+    store = connect(f"sqlite:///{tmp_path}/mlflow.db", "advise")
+    settings = settings_of(*XOR)
+    ids = []
+    for cause in ("", "dead_examples", "unsteady", "dead_examples"):
+        with question(store, settings, cause, "advise") as run:
+            ids.append(run.id)
+    assert len({*ids[:3]}) == 3
+    assert ids[3] == ids[1]

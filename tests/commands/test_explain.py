@@ -89,6 +89,32 @@ def test_what_cannot_be_explained_is_said_in_a_line(folder: Path):
         assert message in line
 
 
+@pytest.mark.parametrize("flag", [["--start"], ["--weights", "weights.npz"]])
+def test_a_store_is_no_part_of_what_is_not_tracked(flag: list[str], folder: Path):
+    done = explain(folder, *flag, "data=iris", "--uri", "sqlite:///other.db")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"initodds-explain: --uri: goes with a RUN_ID; {flag[0]} reads nothing that is tracked"
+    ]
+
+
+def test_the_data_of_a_start_are_looked_for_where_it_is_said(folder: Path, tmp_path: Path):
+    done = explain(folder, "--start", "data=mnist", "--data-root", str(tmp_path / "nowhere"))
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr
+
+
+def test_weights_from_elsewhere_get_their_outcome_by_the_same_rule(folder: Path, tmp_path: Path):
+    """All of XOR's examples but one right: partial, where every example is asked of it, as data=xor does."""
+    layers = {"a": np.array([[20.0, 20], [20, 20]]), "b": np.array([-10.0, 0]), "c": np.array([[20.0], [0]]),
+              "d": np.array([-10.0])}  # fmt: skip
+    np.savez(tmp_path / "or.npz", **layers)
+    cell = ["data=xor", "network.hidden=[2]", "sgd.batch_size=4", "outcome.target=0.7"]
+    done = explain(folder, "--weights", str(tmp_path / "or.npz"), *cell)
+    assert done.stdout.startswith(f"{tmp_path}/or.npz: partial, accuracy 0.75 and cost ")
+    assert "on the training set: " in done.stdout.splitlines()[0]
+
+
 def explain_with_other_data() -> None:
     datasets.digits = datasets.mnist_5k
     explain_command.main()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from initodds.networks.network import Layer, Network, Stack
-from initodds.networks.weights_files import read_layers
+from initodds.networks.weights_files import ordered, read_layers
 from initodds.vocabulary import InputError
 
 FOLDER = Path(__file__).parent / "elsewhere"
@@ -146,3 +146,60 @@ def test_an_unknown_kind_and_a_missing_file_are_said(tmp_path: Path):
         read_layers("model.onnx", NETWORK)
     with pytest.raises(InputError, match=r"none.npz: cannot be read as dense layers \(.*No such file"):
         read_layers(str(tmp_path / "none.npz"), NETWORK)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "sizes", "order"),
+    [
+        ({f"{2 * n}": (3, 3) for n in (5, 0, 1, 2, 3, 4)}, (3,) * 7, ["0", "2", "4", "6", "8", "10"]),
+        ({"output": (5, 2), "hidden": (3, 5)}, (3, 5, 2), ["hidden", "output"]),
+        ({"a_last": (5, 2), "block.10": (5, 5), "block.9": (5, 5), "z": (3, 5)}, (3, 5, 5, 5, 2),
+         ["z", "block.9", "block.10", "a_last"]),
+        ({"layers/dense_1/vars": (5, 2), "layers/dense/vars": (3, 5)}, (3, 5, 2),
+         ["layers/dense/vars", "layers/dense_1/vars"]),
+    ],
+)  # fmt: skip
+def test_layers_without_an_order_are_put_into_the_networks(
+    shapes: dict[str, tuple[int, int]], sizes: tuple[int, ...], order: list[str]
+):
+    assert ordered(shapes, Network(sizes)) == order
+
+
+def test_names_that_do_not_say_which_layer_comes_first_are_refused():
+    with pytest.raises(ValueError, match="deep and middle are all 5 x 5, and their names do not say"):
+        ordered({"middle": (5, 5), "deep": (5, 5), "first": (3, 5), "last": (5, 2)}, Network((3, 5, 5, 5, 2)))
+
+
+@pytest.mark.soak
+def test_safetensors_whose_names_are_in_another_order_are_put_right(tmp_path: Path, rng: np.random.Generator):
+    library = pytest.importorskip("safetensors.numpy")
+    state = {
+        "z_in.weight": rng.normal(size=(5, 4)), "z_in.bias": rng.normal(size=5),
+        "a_out.weight": rng.normal(size=(3, 5)), "a_out.bias": rng.normal(size=3),
+    }  # fmt: skip
+    library.save_file(state, tmp_path / "named.safetensors")
+    layers = read_layers(str(tmp_path / "named.safetensors"), NETWORK)
+    np.testing.assert_array_equal(layers[0][0], state["z_in.weight"].T)
+    np.testing.assert_array_equal(layers[1][1], state["a_out.bias"])
+    library.save_file({**state, "strange": np.zeros(2)}, tmp_path / "strange.safetensors")
+    with pytest.raises(InputError, match="strange"):
+        read_layers(str(tmp_path / "strange.safetensors"), NETWORK)
+
+
+@pytest.mark.soak
+def test_an_hdf5_file_that_lists_its_layers_is_read_in_that_order(tmp_path: Path, rng: np.random.Generator):
+    """As Keras 2 writes one, whose layers of one shape have names that say nothing."""
+    h5py = pytest.importorskip("h5py")
+    sizes = (4, 4, 4, 4)
+    layers = [(rng.normal(size=shape), rng.normal(size=shape[1])) for shape in Network(sizes).layers]
+    names = ["z", "a", "m"]
+    with h5py.File(tmp_path / "model.h5", "w") as file:
+        model = file.create_group("model_weights")
+        model.attrs["layer_names"] = [name.encode() for name in names]
+        for name, (weights, biases) in zip(names, layers, strict=True):
+            model[f"{name}/{name}/kernel:0"] = weights
+            model[f"{name}/{name}/bias:0"] = biases
+        file["optimizer_weights/Adam/z/kernel/m:0"] = np.zeros((4, 4))
+    for mine, (weights, biases) in zip(read_layers(str(tmp_path / "model.h5"), Network(sizes)), layers, strict=True):
+        np.testing.assert_array_equal(mine[0], weights)
+        np.testing.assert_array_equal(mine[1], biases)

@@ -88,3 +88,12 @@ def test_without_time_what_is_there_is_confirmed_and_the_rest_named(rng: np.rand
     found = halving.search([first, second], 0.0, evaluate, has_time=lambda: False)
     assert found.untried == [second]
     assert (found.chosen.change, found.chosen.confirmed) == (first, 32)
+
+
+def test_a_pair_that_there_is_no_time_for_is_named_too(rng: np.random.Generator):
+    half, also = coins([0.5, 0.5], rng)
+    both = Coin(1.0, (True,) * 128, 2)
+    times = iter([True, True, False])  # for the second change, and for a longer look at it
+    found = halving.search([half, also], 0.0, evaluate, lambda first, second: both, lambda: next(times, False))
+    assert found.untried == [both]
+    assert both not in [tally.change for tally in found.tallies]

@@ -61,7 +61,7 @@ def test_a_layer_that_answers_nothing_is_dead_and_it_is_said_since_when(activati
     dead = [(alive[0][0], np.full(4, -80.0)), alive[1]]
     born, died = diagnose(network, dead), diagnose(network, dead, initial=alive)
     assert born.cause[0] == died.cause[0] == "hidden_dead"
-    assert (born.symptoms.born_flat[0], died.symptoms.born_units[0]) == (1, 0)
+    assert (born.symptoms.born_units[0], died.symptoms.born_units[0]) == (4, 0)
     assert "(so before the first step)" in explanation.explain(born, 0)
     assert "(not so at the start)" in explanation.explain(died, 0)
     assert diagnose(network, alive).cause[0] != "hidden_dead"
@@ -91,9 +91,47 @@ def test_some_dead_units_are_counted_and_told_from_all(rng: np.random.Generator)
     layers[0] = (np.array([[1.0, -1, 1, -1, 1, -1]]), np.array([0.1, 0.2, -9, -9, -9, 0.3]))
     found = diagnose(network, layers)
     assert found.cause[0] == "units_dead"
-    assert explanation.explain(found, 0).startswith("3 of 6 hidden units are dead, 3 of them before the first step")
+    assert explanation.explain(found, 0).startswith("3 of 6 hidden units are dead (so before the first step)")
     layers[0][1][2:4] = 0.1
     assert diagnose(network, layers).cause[0] != "units_dead"
+
+
+def test_units_are_called_by_the_layer_that_has_fewest_alive(rng: np.random.Generator):
+    """Three of six tanh units at an end, before a ReLU layer all alive, and the other way round."""
+    half_flat = np.array([0.1, 0.2, -9, -9, -9, 0.3])
+    layers = [
+        (np.array([[1.0, -1, 1, -1, 1, -1]]), half_flat),
+        (0.1 * rng.normal(size=(6, 4)), np.array([0.05, 0.1, 0.1, 0.05])),
+        (rng.normal(size=(4, 1)), np.zeros(1)),
+    ]
+    tanh_first = diagnose(Network((1, 6, 4, 1), ("tanh", "relu"), "linear"), layers)
+    assert (tanh_first.symptoms.flattest_layer[0], tanh_first.symptoms.flat_units[0]) == (1, 3)
+    assert tanh_first.cause[0] != "units_dead"
+    relu_first = diagnose(Network((1, 6, 4, 1), ("relu", "tanh"), "linear"), layers)
+    assert relu_first.cause[0] == "units_dead"
+    assert explanation.explain(relu_first, 0).startswith("3 of 6 units of hidden layer 1 are dead")
+
+
+def test_saturated_units_are_told_where_nothing_else_is_wrong():
+    """Of two units one is at an end on all of XOR's examples, and the other alone has learned what one unit can."""
+    wide = trained("data=xor", "sgd.batch_size=4", "network.hidden=[2]", "init=uniform", "init.low=-16", "init.high=16",
+                   "sgd.learning_rate=1", "sgd.epochs=2000", "replicates=32").diagnosis  # fmt: skip
+    told = wide.cause == "units_saturated"
+    assert told.any()
+    assert (wide.symptoms.fewest_alive[told] < 2 / 3).all()
+    assert explanation.explain(wide, int(told.argmax())).startswith("1 of 2 hidden units are saturated")
+    assert (wide.symptoms.fewest_alive[wide.cause == "dead_examples"] >= 2 / 3).all()
+
+
+def test_a_unit_that_has_not_moved_has_not_died_since_the_start():
+    """One that answers 15 of 2,000 examples is dead on nearly all; of the 500 that the start is looked at on it may
+    answer more, and is no less dead for that."""
+    x = np.full((2000, 1), -1.0)
+    x[np.linspace(0, 1999, 500).round().astype(int)[:15]] = 1.0
+    network = Network((1, 2, 1), "relu", "linear")
+    layers = [(np.array([[1.0, 1.0]]), np.zeros(2)), (np.array([[1.0], [0.5]]), np.zeros(1))]
+    symptoms = diagnose(network, layers, Split(x, x)).symptoms
+    assert (symptoms.flat_units[0], symptoms.born_units[0]) == (2, 2)
 
 
 def test_a_network_without_a_bend_among_the_examples_is_a_straight_line():
@@ -152,6 +190,9 @@ def test_a_gradient_that_vanishes_on_its_way(rng: np.random.Generator):
     assert found.cause[0] == "vanishing_gradient"
     norms = found.symptoms.gradient[0]
     assert norms[0] < 1e-3 * norms[-1]
+    decayed = diagnose(network, layers, step=Step(SGD(0.1, weight_decay=0.1)))  # shrinking weights is not learning
+    assert decayed.cause[0] == "vanishing_gradient"
+    np.testing.assert_array_equal(decayed.symptoms.gradient[0], norms)
     (wide,) = random_layers(Network((1, *[4] * 6, 1), "tanh", "linear"), 1, rng, 1.0)
     assert diagnose(Network((1, *[4] * 6, 1), "tanh", "linear"), wide).cause[0] != "vanishing_gradient"
 
@@ -172,6 +213,84 @@ def test_too_few_steps_and_nothing_else():
                     "replicates=32").diagnosis  # fmt: skip
     assert set(found.cause) == {"too_few_steps"}
     assert (found.symptoms.moved < 0.5).all()
+
+
+def test_what_is_on_its_way_is_said_to_have_dead_units_where_it_has(rng: np.random.Generator):
+    network = Network((1, 6, 1), "relu", "linear")
+    (layers,) = random_layers(network, 1, rng)
+    layers[0] = (np.array([[1.0, -1, 1, -1, 1, -1]]), np.array([0.1, 0.2, -9, -9, -9, 0.3]))
+    moved = [(1.01 * weights, biases) for weights, biases in layers]
+    found = diagnose(network, moved, initial=layers, step=Step(SGD(1e-3), taken=10))
+    assert found.cause[0] == "too_few_steps"
+    words = explanation.explain(found, 0)
+    assert words.startswith("It is on its way, though 3 of 6 hidden units are dead (so before the first step)")
+    assert "Nothing is wrong" not in words
+
+
+def test_steps_that_gain_nothing_are_not_too_few():
+    """A gradient that is 2 % of the first one, of steps so small that as many again would not be seen."""
+    network, train = Network((1, 1), output="linear", bias=False), Split(LINE.x, LINE.x)
+    start, end = ([(np.array([[1 + distance]]), np.zeros(1))] for distance in (20.0, 0.4))
+    for rate, expected in ((1e-9, "none"), (1e-2, "too_few_steps")):
+        found = diagnose(network, end, train, initial=start, step=Step(SGD(rate), taken=10))
+        assert found.symptoms.gradient_norm[0] > 0.01 * found.reference.gradient
+        assert found.cause[0] == expected
+
+
+def test_of_a_training_that_is_not_known_nothing_is_said(rng: np.random.Generator):
+    network = Network((1, 4, 1), "tanh", "linear")
+    (layers,) = random_layers(network, 1, rng)
+    answers = np.tanh(LINE.x @ layers[0][0] + layers[0][1]) @ layers[1][0] + layers[1][1]
+    train = Split(LINE.x, 0.8 * answers)
+    found = diagnosis.diagnose(
+        network, Regression(1), [layers], None, train, replicates=[0], converged=np.zeros(1, bool),
+        curved=np.zeros(1, bool), dtype=np.dtype("f8"),
+    )  # fmt: skip
+    assert found.cause[0] == "too_few_steps"
+    words = explanation.explain(found, 0)
+    assert "may be on its way" in words
+    assert "is on its way" not in words
+    assert np.isnan(found.symptoms.next_step[0])
+
+
+def test_nothing_is_wrong_with_what_converged(rng: np.random.Generator):
+    network = Network((1, 4, 1), "relu", "linear")
+    (layers,) = random_layers(network, 1, rng)
+    layers[0] = (layers[0][0], np.full(4, -80.0))
+    found = diagnosis.diagnose(
+        network, Regression(1), [layers, layers], lambda member: layers, LINE, replicates=[0, 1],
+        converged=np.array([True, False]), curved=np.zeros(2, bool), dtype=np.dtype("f8"),
+    )  # fmt: skip
+    assert found.cause.tolist() == ["none", "hidden_dead"]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        ("optimizer=adam", "sgd.learning_rate=0.05"),
+        ("optimizer=adamw", "sgd.learning_rate=0.05"),
+        ("optimizer=rmsprop", "sgd.learning_rate=0.01"),
+        ("optimizer.momentum=0.9", "sgd.learning_rate=0.5"),
+        ("sgd.learning_rate=5",),
+    ],
+    ids=lambda how: how[0],
+)
+def test_the_next_step_is_the_one_that_a_longer_training_takes(how: tuple[str, ...]):
+    """... all of whose steps are along the whole gradient."""
+    common = ("data=xor", "sgd.batch_size=4", "network.hidden=[3]", "dtype=float64", "replicates=4", *how)
+    shorter, longer = trained(*common, "sgd.epochs=60"), trained(*common, "sgd.epochs=61")
+    expected = longer.history.cost[-1] / shorter.history.cost[-1]
+    np.testing.assert_allclose(shorter.diagnosis.symptoms.next_step, expected, rtol=1e-9)
+    first = trained(*common, "sgd.epochs=1")
+    expected = first.history.cost[-1] / first.history.cost[0]
+    np.testing.assert_allclose(shorter.diagnosis.symptoms.first_step, expected, rtol=1e-9)
+
+
+def test_the_next_step_of_a_rate_that_has_fallen_is_as_small():
+    common = ("data=xor", "sgd.batch_size=4", "network.hidden=[3]", "sgd.epochs=100", "sgd.learning_rate=5")
+    falling = trained(*common, "schedule.name=cosine", "replicates=4").diagnosis.symptoms
+    constant = trained(*common, "replicates=4").diagnosis.symptoms
+    assert (abs(falling.next_step - 1) < 0.01 * abs(constant.next_step - 1).max()).all()
 
 
 def test_steps_too_large_for_inputs_of_that_size():
@@ -196,7 +315,7 @@ def test_a_cost_that_jumps_is_unsteady():
     layers = [(np.array([[3.0]]), np.zeros(1))]
     for rate, expected in ((3.0, 4.0), (0.5, 0.25)):
         found = diagnose(network, layers, train, step=Step(SGD(rate)))
-        assert found.symptoms.last_step[0] == pytest.approx(expected)
+        assert found.symptoms.next_step[0] == pytest.approx(expected)
         assert (found.cause[0] == "unsteady") == (rate == 3.0)
 
 
@@ -208,7 +327,7 @@ def test_each_layer_takes_the_tried_step_at_its_own_rate():
     found = diagnose(network, layers, train, step=Step(SGD(np.array([[0.5, 0.1]]))))
     error = u * v - 1
     after = (u - 0.5 * error * v) * (v - 0.1 * error * u) - 1
-    assert found.symptoms.last_step[0] == pytest.approx((after / error) ** 2)
+    assert found.symptoms.next_step[0] == pytest.approx((after / error) ** 2)
 
 
 def test_weight_decay_is_part_of_the_gradient(rng: np.random.Generator):
@@ -222,7 +341,7 @@ def test_weight_decay_is_part_of_the_gradient(rng: np.random.Generator):
         a = np.tanh(LINE.x @ arrays[0] + arrays[1]) @ arrays[2] + arrays[3]
         return 0.5 * ((a - LINE.y) ** 2).mean() + 0.5 * decay * sum((array**2).sum() for array in arrays)
 
-    squares = []
+    squares = 0.0
     for array in arrays:
         slopes = []
         for place in np.ndindex(array.shape):
@@ -232,22 +351,21 @@ def test_weight_decay_is_part_of_the_gradient(rng: np.random.Generator):
                 ends.append(objective())
             array[place] = kept
             slopes.append((ends[0] - ends[1]) / (2 * step))
-        squares.append(sum(slope**2 for slope in slopes))
-    expected = np.sqrt([squares[0] + squares[1], squares[2] + squares[3]])
-    plain = diagnose(network, layers).symptoms.gradient[0]
-    with_decay = diagnose(network, layers, step=Step(Adam(0.1, weight_decay=decay))).symptoms.gradient[0]
-    apart = diagnose(network, layers, step=Step(AdamW(0.1, weight_decay=decay))).symptoms.gradient[0]
-    np.testing.assert_array_equal(plain, apart)
-    np.testing.assert_allclose(with_decay, expected, rtol=1e-5)
-    assert not np.allclose(plain, expected, rtol=0.01)
+        squares += sum(slope**2 for slope in slopes)
+    plain = diagnose(network, layers).symptoms.gradient_norm[0]
+    with_decay = diagnose(network, layers, step=Step(Adam(0.1, weight_decay=decay))).symptoms.gradient_norm[0]
+    apart = diagnose(network, layers, step=Step(AdamW(0.1, weight_decay=decay))).symptoms.gradient_norm[0]
+    assert plain == apart
+    assert with_decay == pytest.approx(np.sqrt(squares), rel=1e-5)
+    assert plain != pytest.approx(with_decay, rel=0.01)
 
 
 def test_where_gradient_and_decay_cancel_a_network_is_at_rest():
     network, train = Network((1, 1), output="linear", bias=False), Split(np.ones((5, 1)), np.ones((5, 1)))
     layers = [(np.array([[0.8]]), np.zeros(1))]  # the gradient is 0.8 - 1, the decay 0.25 times 0.8
     found = diagnose(network, layers, train, step=Step(SGD(0.1, weight_decay=0.25)))
-    assert found.symptoms.gradient[0, 0] == pytest.approx(0, abs=1e-12)
-    assert diagnose(network, layers, train).symptoms.gradient[0, 0] == pytest.approx(0.2)
+    assert found.symptoms.gradient_norm[0] == pytest.approx(0, abs=1e-12)
+    assert found.symptoms.gradient[0, 0] == pytest.approx(0.2)  # the cost's alone
 
 
 def test_curvature_has_the_weight_decay_in_it():
@@ -273,7 +391,9 @@ def test_units_born_dead_on_one_example_are_as_many_as_signs_of_weights(
     )  # fmt: skip
     dead = (found.cause == "hidden_dead").mean()
     assert abs(dead - expected) < 4 * np.sqrt(expected * (1 - expected) / 1000)
-    assert found.symptoms.born_flat.mean() == pytest.approx(0.5, abs=0.06)
+    flat = found.symptoms.flat_units
+    np.testing.assert_array_equal(found.symptoms.born_units, flat)
+    assert (flat / units).mean() == pytest.approx(0.5, abs=0.06)
 
 
 def test_examples_that_are_given_up_are_named_so():

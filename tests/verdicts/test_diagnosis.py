@@ -65,7 +65,7 @@ def test_hidden_units_that_answer_one_to_everything_are_saturated_on_a_plateau()
     found = diagnose(layers)
     assert (found.cause[0], found.point[0]) == ("hidden_saturated", "flat")
     assert found.symptoms.hidden_saturated[0] == found.symptoms.hidden_constant[0] == 1
-    assert found.symptoms.saturated_units[0] == found.symptoms.saturated_high[0] == 8
+    assert found.symptoms.flat_units[0] == found.symptoms.flat_high[0] == 8
     assert found.symptoms.outputs_low[0] == 10
     # float32 rounds the slope of every unit to 0; float64, with the slope as s(z) s(-z), does not.
     assert found.symptoms.gradient_as_trained[0, 0] == 0

@@ -2,7 +2,8 @@
 
 import pytest
 
-from initodds.cells import config
+from initodds.cells import config, objects
+from initodds.cells.settings import Settings
 from initodds.networks.activations import ACTIVATIONS
 from initodds.sweeps.advising import changed
 from initodds.verdicts.causes import ENTRIES
@@ -11,8 +12,14 @@ from initodds.verdicts.remedies import CHANGES, Facts, Remedy, remedies_of, toge
 CLASSIC = config.settings_of(["init=unit"])
 
 
-def texts(cause: str, *overrides: str, facts: Facts = Facts("classification", 10)) -> list[str]:  # noqa: B008
-    return [remedy.text for remedy in remedies_of([cause], config.settings_of(overrides).model_dump(), facts)]
+def remedies(cause: str, settings: Settings) -> list[Remedy]:
+    """What is worth trying, were it a network of MNIST's size."""
+    facts = Facts("classification", objects.network(settings, 784, 10), objects.optimizer(settings))
+    return remedies_of([cause], settings.model_dump(), facts)
+
+
+def texts(cause: str, *overrides: str) -> list[str]:
+    return [remedy.text for remedy in remedies(cause, config.settings_of(overrides))]
 
 
 def test_every_remedy_that_a_cause_names_is_there_and_every_cause_has_some():
@@ -26,7 +33,7 @@ def test_what_is_worth_trying_gives_settings_that_are_accepted(cause: str, activ
     settings = CLASSIC.model_copy(
         update={"network": CLASSIC.network.model_copy(update={"activation": activation, "hidden": [30, 20]})}
     )
-    found = remedies_of([cause], settings.model_dump(), Facts("classification", 10))
+    found = remedies(cause, settings)
     assert found
     for remedy in found:
         assert changed(settings, remedy.values) != settings
@@ -38,6 +45,9 @@ def test_the_init_is_the_one_that_theory_gives_for_the_units():
     assert texts("symmetric", "init=zeros")[0] == "init=xavier_uniform"
     assert texts("symmetric", "init=zeros", "network.activation=relu")[0] == "init=he_normal"
     assert texts("symmetric", "init=zeros", "network.activation=selu")[0] == "init=lecun_normal"
+    assert texts("symmetric", "init=zeros", "network.activation=gelu")[0] == "init=he_normal"
+    mixed = ("network.hidden=[30,20]", "network.activation=[tanh,relu]")
+    assert texts("symmetric", "init=zeros", *mixed)[0] == "init=xavier_uniform"
 
 
 def test_the_mean_is_taken_off_a_range_that_has_one():

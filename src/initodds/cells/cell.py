@@ -180,9 +180,10 @@ def run(
     outcome = trained.judgement.outcome[members]
     curved = outcomes.among(outcome, settings.diagnosis.curvature)
     layers = [history.layers[member] for member in members]
-    found = diagnose(settings, subject, layers, replicates[members], outcome, curved, observer.stage)
+    states = [history.states[member] for member in members] if history.states else []
+    told = diagnose(settings, subject, layers, replicates[members], outcome, curved, observer.stage, states)
     escaped = escape_of(settings, subject, trained, members, observer) if settings.diagnosis.escape else {}
-    return replace(trained, diagnosis=found, escaped=escaped)
+    return replace(trained, diagnosis=told, escaped=escaped)
 
 
 def subject_of(settings: Settings) -> Subject:
@@ -264,7 +265,7 @@ def train(
             checkpoints=settings.sgd.checkpoints,
             orders=[random_stream(settings.seed, stream, order) for order in numbers],
             schedule=objects.schedule(settings),
-            keep_states=settings.diagnosis.escape,
+            keep_states=keeps_states(settings),
             on_epochs=on_epochs,
         )
 
@@ -291,16 +292,25 @@ def diagnose(
     outcome: Array,
     curved: Array,
     on_step: Callable[[str], None] = lambda stage: None,
+    states: Sequence[State] = (),
 ) -> "Diagnosis":
     """The diagnosis of M trained networks of a cell, from their `layers`.
 
     replicates: (M,) int, their numbers.  outcome: (M,) str.  curved: (M,) bool, whose point is to be told.
+    states: what the optimizer had kept of each of them, empty where that is not known, or nothing was kept.
     on_step: called often, with what is being done in a few words.
     """
     from initodds.verdicts import diagnosis  # late: SciPy's parts that it needs take long to import
     from initodds.verdicts.symptoms import Step
 
-    scale = float(settings.sgd.batch_size) if settings.sgd.reduction == "sum" else 1.0
+    steps = steps_of(settings, subject)
+    step = Step(
+        optimizer=objects.optimizer(settings),
+        scale=float(settings.sgd.batch_size) if settings.sgd.reduction == "sum" else 1.0,
+        taken=steps,
+        factors=objects.schedule(settings).ends(steps // settings.sgd.epochs, settings.sgd.epochs),
+        states=states,
+    )
     return diagnosis.diagnose(
         subject.network,
         subject.task,
@@ -312,9 +322,16 @@ def diagnose(
         curved=curved,
         dtype=np.dtype(settings.dtype),
         dead_recall=settings.outcome.dead_recall,
-        step=Step(objects.optimizer(settings), scale, steps_of(settings, subject)),
+        step=step,
         on_step=on_step,
     )
+
+
+def keeps_states(settings: Settings) -> bool:
+    """Whether what the optimizer has kept at the end is of use: an escape goes on with it, and a diagnosis asks what
+    one more step would do."""
+    asks = settings.diagnosis.of != "none" or settings.diagnosis.keep_weights != "none"
+    return settings.diagnosis.escape or (asks and objects.optimizer(settings).remembers)
 
 
 def escape_of(settings: Settings, subject: Subject, cell: Cell, members: Array, observer: Observer) -> dict[str, Array]:

@@ -64,6 +64,14 @@ def diagnose(trained: Cell, replicates: Iterable[int] | None = None, curvature: 
         known = f"{trained.replicates[0]} to {trained.replicates[-1]}"
         raise InputError(f"replicates={numbers.tolist()}: numbers of the cell's replicates, {known}")
     places = np.searchsorted(trained.replicates, numbers)
-    layers, outcome = [trained.history.layers[place] for place in places], trained.judgement.outcome[places]
-    curved = np.full(len(places), curvature)
-    return cell.diagnose(trained.settings, trained.subject, layers, numbers, outcome, curved)
+    history, outcome = trained.history, trained.judgement.outcome[places]
+    layers, states = history.layers, history.states
+    return cell.diagnose(
+        trained.settings,
+        trained.subject,
+        [layers[place] for place in places],
+        numbers,
+        outcome,
+        curved=np.full(len(places), curvature),
+        states=[states[place] for place in places] if states else [],
+    )

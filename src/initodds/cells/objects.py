@@ -152,9 +152,10 @@ def dataset(settings: Settings) -> Dataset:
 
 def memory(settings: Settings, network: Network, replicates: int) -> int:
     """Bytes that so many networks of a cell take at least: their weights, as they are drawn and as they are trained,
-    and their curves."""
-    sgd = settings.sgd
-    weights = replicates * network.parameters * (8 + np.dtype(settings.dtype).itemsize)
+    what the optimizer keeps of each, and their curves."""
+    sgd, trained = settings.sgd, optimizer(settings)
+    arrays = 1 + trained.slots * trained.remembers
+    weights = replicates * network.parameters * (8 + arrays * np.dtype(settings.dtype).itemsize)
     checkpoints = len(epochs_looked_after(sgd.epochs)) + min(sgd.checkpoints, MOST_LOG_SPACED)
     return weights + checkpoints * (64 + replicates * (network.sizes[-1] + 5) * 8)
 

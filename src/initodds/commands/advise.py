@@ -65,14 +65,14 @@ def _answer(asked: Sequence[str], minutes: float, uri: str | None, experiment: s
     store = connect(tracking.uri, tracking.experiment)
     bury(store)
     unsent.send(store)
-    with Monitor(0) as monitor, advising.question(store, settings, name) as run:
+    with Monitor(0) as monitor, advising.question(store, settings, cause, name) as run:
         trials = advising.Trials(store, settings, choices, monitor)
         try:
-            found = advising.advise(trials, cause, minutes)
+            advised = advising.advise(trials, cause, minutes)
         finally:
             run.client.log_text(run.id, reading.asked_text(list(trials.asked.values())), reading.CELLS)
-        _track(run, found)
-    print(in_words(found, "simple"))
+        _track(run, advised)
+    print(in_words(advised, "simple"))
 
 
 def _of_run(beginning: str, uri: str | None, experiment: str | None) -> tuple[Settings, dict[str, str], str]:
@@ -90,14 +90,14 @@ def _of_run(beginning: str, uri: str | None, experiment: str | None) -> tuple[Se
     return settings.model_copy(update={"tracking": here}), choices, run.data.tags.get("cause", "") * is_replicate
 
 
-def in_words(found: Advised, style: str) -> str:
+def in_words(advised: Advised, style: str) -> str:
     """The answer: why, the table, one sentence, and what there was no time for."""
     lines = []
-    if found.causes:
-        failed = sum(found.causes.values())
-        counts = ", ".join(f"{count} {cause}" for cause, count in found.causes.items())
-        lines += [f"Of the first {found.before.n} networks as it is, {failed} did not converge: {counts}.", ""]
-    table = advising.table_of(found)
+    if advised.causes:
+        failed = sum(advised.causes.values())
+        counts = ", ".join(f"{count} {cause}" for cause, count in advised.causes.items())
+        lines += [f"Of the first {advised.before.n} networks as it is, {failed} did not converge: {counts}.", ""]
+    table = advising.table_of(advised)
     rows = [
         [
             row.change,
@@ -109,24 +109,24 @@ def in_words(found: Advised, style: str) -> str:
         for row in table.itertuples()
     ]
     headers = ["change", "converged", "95 % interval", "time", "networks"]
-    lines += [tabulate(rows, headers, tablefmt=style, disable_numparse=True), "", advising.sentence(found)]
-    if found.search.untried:
-        texts = "; ".join(change.text for change in found.search.untried)
+    lines += [tabulate(rows, headers, tablefmt=style, disable_numparse=True), "", advising.sentence(advised)]
+    if advised.search.untried:
+        texts = "; ".join(change.text for change in advised.search.untried)
         lines += ["", f"Not tried, for want of time (--budget): {texts}."]
     return "\n".join(lines)
 
 
-def _track(run: Run, found: Advised) -> None:
+def _track(run: Run, advised: Advised) -> None:
     """Write the answer to its run: the page, the table, and the numbers of the chosen change."""
-    markdown = in_words(found, "github")
-    chosen = found.search.chosen
-    metrics = {"before": found.before.confirmed_converged / found.before.confirmed, "helps": float(found.helps)}
+    markdown = in_words(advised, "github")
+    chosen = advised.search.chosen
+    metrics = {"before": advised.before.confirmed_converged / advised.before.confirmed, "helps": float(advised.helps)}
     if chosen is not None:
         metrics["after"] = chosen.confirmed_converged / chosen.confirmed
     run.log(now(metrics), {})
     run.describe(markdown)
     run.client.log_text(run.id, markdown, "advice.md")
-    run.client.log_text(run.id, advising.table_of(found).to_csv(index=False), "advice.csv")
+    run.client.log_text(run.id, advising.table_of(advised).to_csv(index=False), "advice.csv")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from initodds.networks.network import Stack
 from initodds.networks.weights_files import read_layers
 from initodds.tracking.store import DEFAULT_EXPERIMENT, DEFAULT_URI
 from initodds.training.evaluation import evaluate
+from initodds.verdicts.outcomes import outcomes_of
 from initodds.verdicts.start import in_words, start_of
 from initodds.vocabulary import InputError
 
@@ -49,8 +50,8 @@ def main() -> None:
         help="look at a trained network from elsewhere, of the cell's data and network: npz, safetensors, .pt or .pth"
         " (a state_dict), .keras, .h5",
     )
-    parser.add_argument("--uri", default=DEFAULT_URI, help="tracking URI (default: %(default)s)")
-    parser.add_argument("--experiment", default=DEFAULT_EXPERIMENT, help="default: %(default)s")
+    parser.add_argument("--uri", help=f"tracking URI, of a RUN_ID (default: {DEFAULT_URI})")
+    parser.add_argument("--experiment", help=f"of a RUN_ID (default: {DEFAULT_EXPERIMENT})")
     parser.add_argument("--data-root", help="folder with the data set's files, where it has any (default: as trained)")
     options = parser.parse_args()
     print(_answer(options))
@@ -63,46 +64,60 @@ def _answer(options: argparse.Namespace) -> str:
         flag = "--start" if options.start else "--weights"
         if stray := [text for text in options.asked if "=" not in text]:
             raise InputError(f"{stray[0]}: {flag} takes a cell as initodds does, KEY=VALUE ...")
-        settings = config.settings_of(options.asked)
+        if idle := [name for name in ("uri", "experiment") if getattr(options, name)]:
+            raise InputError(f"--{idle[0]}: goes with a RUN_ID; {flag} reads nothing that is tracked")
+        root = [f"data.root={options.data_root}"] if options.data_root else []
+        settings = config.settings_of([*options.asked, *root])
         return report_start(settings) if options.start else report_weights(settings, options.weights)
     if not is_run:
         raise InputError("one RUN_ID is needed; --start KEY=VALUE ... looks at a cell before any training")
     from initodds.commands.stored import diagnose_run, find_run
     from initodds.tracking import loading
 
-    store = loading.open_store(options.uri, options.experiment, "--uri")
-    found = diagnose_run(store, find_run(store, options.asked[0]), options.data_root, _show)
-    return "\n\n".join(report(found, at) for at in range(len(found.replicates)))
+    store = loading.open_store(options.uri or DEFAULT_URI, options.experiment or DEFAULT_EXPERIMENT, "--uri")
+    diagnosis = diagnose_run(store, find_run(store, options.asked[0]), options.data_root, _show)
+    numbers = enumerate(diagnosis.replicates)
+    return "\n\n".join(report(diagnosis, member, f"replicate {number}") for member, number in numbers)
 
 
 def report_weights(settings: Settings, path: str) -> str:
-    """What is to say of a network that was trained elsewhere, whose weights are in a file: what it scores, why, and the
+    """What is to say of a network that was trained elsewhere, whose weights are in a file: its outcome, why, and the
     numbers behind it.
 
     Raises InputError where the data cannot be had, or the file does not have the weights of such a network.
     """
-    from initodds.verdicts import diagnosis
+    from initodds.verdicts.diagnosis import diagnose
 
     subject = cell.subject_of(settings)
-    layers = read_layers(path, subject.network)
+    network, task, test = subject.network, subject.task, subject.data.test
+    layers = read_layers(path, network)
     dtype = np.dtype(np.float64)
-    seen = evaluate(Stack(subject.network, [layers], dtype), subject.data.test, subject.task)
-    dead = (seen.part_scores < settings.outcome.dead_recall).any(axis=1)
-    found = diagnosis.diagnose(
-        subject.network,
-        subject.task,
+    seen = evaluate(Stack(network, [layers], dtype), test, task)
+    (outcome,) = outcomes_of(
+        seen.score,
+        seen.cost,
+        seen.part_scores,
+        np.ones(1, bool),
+        cell.chance_level_of(settings, subject),
+        cell.rule_of(settings),
+        cell.stuck_cost_of(subject, network.head.best_constant_cost(task.targets(test.y))),
+    )
+    diagnosis = diagnose(
+        network,
+        task,
         [layers],
         None,
         subject.data.train,
         replicates=[0],
-        converged=(seen.score >= settings.outcome.target) & ~dead,
+        converged=np.array([outcome == "converged"]),
         curved=np.ones(1, bool),
         dtype=dtype,
         dead_recall=settings.outcome.dead_recall,
         on_step=_show,
     )
-    score = f"{subject.task.score_name} {seen.score[0]:.4g} and cost {seen.cost[0]:.4g} on the test set"
-    return report(found, 0).replace("replicate 0", f"{path}: {score}", 1)
+    judged_on = "training" if test is subject.data.train else "test"
+    score = f"{task.score_name} {seen.score[0]:.4g} and cost {seen.cost[0]:.4g} on the {judged_on} set"
+    return report(diagnosis, 0, f"{path}: {outcome}, {score}")
 
 
 def report_start(settings: Settings) -> str:
@@ -120,13 +135,13 @@ def report_start(settings: Settings) -> str:
         [
             f"{layer + 1} {name}",
             subject.network.sizes[layer + 1],
-            _range(start.size[:, layer]),
+            _median(start.size[:, layer]),
             f"{start.expected_size[:, layer].mean():.3g}",
-            _range(start.spread[:, layer]),
+            _median(start.spread[:, layer]),
             f"{100 * start.flat[:, layer].mean():.0f}% {word}",
             f"{100 * start.flat_examples[:, layer].mean():.0f}%",
             "" if np.isnan(start.expected_flat[0, layer]) else f"{100 * start.expected_flat[:, layer].mean():.0f}%",
-            _range(start.gradient[:, layer]),
+            _median(start.gradient[:, layer]),
         ]
         for layer, (name, word) in enumerate(zip(names, flat, strict=True))
     ]
@@ -141,7 +156,7 @@ def report_start(settings: Settings) -> str:
     return "\n\n".join([f"replicate 0: {in_words(start, 0)}", table, fill(note, 120)])
 
 
-def _range(values: np.ndarray) -> str:
+def _median(values: np.ndarray) -> str:
     """`2.1 (1.9 to 2.4)`."""
     return f"{np.median(values):.3g} ({values.min():.3g} to {values.max():.3g})"
 
@@ -152,16 +167,16 @@ def _show(stage: str) -> None:
         print(f"\r{stage:<40}", end="", file=sys.stderr)
 
 
-def report(found: "Diagnosis", at: int) -> str:
-    """What is to say of one network: its number, the words, and the numbers behind them."""
+def report(diagnosis: "Diagnosis", member: int, name: str) -> str:
+    """What is to say of the network at place `member` of a diagnosis: the words, under its name, and the numbers behind
+    them."""
     from initodds.tracking import records
-    from initodds.verdicts.explanation import explain
 
-    row = records.diagnosis_frame(found, {}).iloc[at]
+    row = records.diagnosis_frame(diagnosis, {}).iloc[member]
     numbers = row.drop(["replicate", "cause", "point", "explanation"]).dropna()
-    lines = [f"  {name:24} {value:.4g}" for name, value in numbers.items()]
-    head = f"replicate {row['replicate']}: {row['cause']}" + (f", {row['point']}" if row["point"] else "")
-    return "\n".join([head, "", explain(found, at), "", *lines])
+    lines = [f"  {key:24} {value:.4g}" for key, value in numbers.items()]
+    head = f"{name}: {row['cause']}" + (f", {row['point']}" if row["point"] else "")
+    return "\n".join([head, "", row["explanation"], "", *lines])
 
 
 if __name__ == "__main__":

@@ -60,8 +60,8 @@ def diagnose_run(
         raise InputError(f"RUN_ID={cell_id}: the data set {data.name} is not the one that it was trained on any more")
     rows = reading.read_replicates(store, cell_id).set_index("replicate").loc[arrays["replicates"]]
     outcome = rows["outcome"].to_numpy(dtype=str)
-    curved = np.ones(len(rows), bool)
-    return cell.diagnose(settings, subject, records.layers_of(arrays), arrays["replicates"], outcome, curved, on_step)
+    curved, layers, states = np.ones(len(rows), bool), records.layers_of(arrays), records.states_of(arrays)
+    return cell.diagnose(settings, subject, layers, arrays["replicates"], outcome, curved, on_step, states)
 
 
 def weights_of(store: Store, cell_id: str, replicate: int | None) -> dict[str, np.ndarray]:

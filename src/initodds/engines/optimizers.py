@@ -58,6 +58,16 @@ class Optimizer(ABC):
         return False
 
     @property
+    def remembers(self) -> bool:
+        """Whether a step depends on those before it."""
+        return self.slots > 0
+
+    @property
+    def gradient_decay(self) -> float:
+        """The weight decay that is part of the gradient, which is that of gradient_decay / 2 |w|^2 beside the cost."""
+        return self.weight_decay
+
+    @property
     def moves_without_gradient(self) -> bool:
         """Whether weights change that have no gradient, as those of a feature that no example has."""
         return self.weight_decay > 0
@@ -100,6 +110,10 @@ class SGD(Optimizer):
     @property
     def fused(self) -> bool:
         return not self.momentum and not self.weight_decay and self.clip_norm is None
+
+    @property
+    def remembers(self) -> bool:
+        return self.momentum > 0
 
     def update(self, parameter: Array, gradient: Array, slots: Sequence[Array], rate: Array | float, step: int) -> None:
         (velocity,) = slots
@@ -158,6 +172,10 @@ class AdamW(Adam):
     weight_decay) w, and then Adam's step."""
 
     weight_decay: float = 0.01
+
+    @property
+    def gradient_decay(self) -> float:
+        return 0.0
 
     def update(self, parameter: Array, gradient: Array, slots: Sequence[Array], rate: Array | float, step: int) -> None:
         parameter *= 1 - rate * self.weight_decay

@@ -24,9 +24,9 @@ class FromFunction(Placed):
 
     function: `module:name`. It is called once for each network, with a seed where it has a parameter `seed`, or one
     alone without a default; before it, the generators of Python and NumPy, and of PyTorch and Keras where they are
-    loaded, are seeded with it, so that a replicate's weights stay the same. It returns a module of PyTorch, whose
-    Linear layers are taken in their order, a Keras model of Dense layers, or a list of (weights (fan_in, fan_out),
-    biases (fan_out,)).
+    loaded, are seeded with it, so that a replicate's weights stay the same; all but Keras's are put back after it. It
+    returns a module of PyTorch, whose Linear layers are taken in their order, a Keras model of Dense layers, or a list
+    of (weights (fan_in, fan_out), biases (fan_out,)).
 
     Raises InputError where there is no such function; `draw_at` raises it for what the function raises or returns.
     """
@@ -53,6 +53,8 @@ class FromFunction(Placed):
     def _drawn(self, seed: int) -> list[Layer]:
         """What the function makes with this seed."""
         kept = random.getstate(), np.random.get_state()  # noqa: NPY002  whatever generators a user's code may use
+        torch = sys.modules.get("torch")
+        kept_by_torch = torch.get_rng_state() if torch else None
         try:
             loaded = _seed_all(seed)
             made = self._made(seed)
@@ -64,6 +66,8 @@ class FromFunction(Placed):
         finally:
             random.setstate(kept[0])
             np.random.set_state(kept[1])  # noqa: NPY002
+            if torch:
+                torch.set_rng_state(kept_by_torch)
 
     def _made(self, seed: int) -> Any:
         """What the function returns, given the seed where it takes one."""

@@ -30,6 +30,8 @@ class Activation(ABC):
         1 / sqrt(E f(z)^2) for z of the law N(0, 1), so that the next layer's z have the same mean square.
     steepest: the largest slope.  bounded: (least, greatest) value, infinite where there is none.
     flat_word: what a unit is where it is flat: "saturated", or "dead" where it then answers nothing.
+    fitting_init: the option of the group init whose variance is made for such units: Glorot and Bengio's (2010), or
+        that of He et al. (2015) for those that are steep on one side only.
     needs_pre_activation: whether `times_slope` reads z; where it does not, no array is kept for it.
 
     ends: what a unit answers where it is flat, at (its lower, its upper) end; None where it is not flat there.
@@ -45,6 +47,7 @@ class Activation(ABC):
     bounded: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     ends: ClassVar[tuple[float | None, float | None]] = (None, None)
     flat_word: ClassVar[str] = "saturated"
+    fitting_init: ClassVar[str] = "xavier_uniform"
     needs_pre_activation: ClassVar[bool] = True
 
     @abstractmethod
@@ -191,6 +194,7 @@ class Relu(Activation):
     bounded = (0.0, math.inf)
     ends = (0.0, None)
     flat_word = "dead"
+    fitting_init = "he_normal"
     needs_pre_activation = False
 
     def value(self, z: Array) -> Array:
@@ -222,6 +226,7 @@ class LeakyRelu(Activation):
     negative_slope: float = 0.01
 
     name = "leaky_relu"
+    fitting_init = "he_normal"
     needs_pre_activation = False
 
     def __post_init__(self) -> None:
@@ -255,6 +260,7 @@ class Elu(Activation):
     gain = 1.2451983007007066
     bounded = (-1.0, math.inf)
     ends = (-1.0, None)
+    fitting_init = "he_normal"
     needs_pre_activation = False
     scale: ClassVar[float] = 1.0
     alpha: ClassVar[float] = 1.0
@@ -280,9 +286,10 @@ class Elu(Activation):
 
 
 class Selu(Elu):
-    """1.0507 times an ELU of alpha 1.6733 (Klambauer et al. 2017)."""
+    """1.0507 times an ELU of alpha 1.6733 (Klambauer et al. 2017, whose weights have LeCun's variance)."""
 
     name = "selu"
+    fitting_init = "lecun_normal"
     gain = 0.75
     scale = 1.0507009873554804934193349852946
     alpha = 1.6732632423543772848170429916717
@@ -299,6 +306,7 @@ class Gelu(Activation):
     bounded = (-0.16997, math.inf)
     ends = (0.0, None)
     flat_word = "dead"
+    fitting_init = "he_normal"
 
     def value(self, z: Array) -> Array:
         return z * _normal_distribution(z)
@@ -319,6 +327,7 @@ class Silu(Activation):
     bounded = (-0.27846, math.inf)
     ends = (0.0, None)
     flat_word = "dead"
+    fitting_init = "he_normal"
 
     def value(self, z: Array) -> Array:
         return z * _LOGISTIC.value(z)

@@ -18,7 +18,6 @@ from scipy.special import betaincinv
 
 from initodds.networks.features import Batch, Features
 from initodds.networks.network import Network, Stack, flat
-from initodds.networks.outputs import BinaryCrossEntropy, Squared
 
 Array = np.ndarray
 Product = Callable[[Array], Array]
@@ -121,7 +120,7 @@ class Landscape:
             hidden = zip(network.activations, seen.pre_activations, seen.behind, strict=False)
             bends.append([(unit.slope(z), behind * unit.second(z)) for unit, z, behind in hidden])
             z, a = seen.pre_activations[-1], seen.activations[-1]
-            if isinstance(network.head, Squared | BinaryCrossEntropy):
+            if network.head.elementwise:
                 bends[-1].append((z, network.head.error_along(z, a, seen.targets, np.ones_like(z))))
         return bends
 
@@ -151,7 +150,7 @@ class Landscape:
         behind' = d'_next W^T + d_next W'^T.
         """
         head = self.stack.network.head
-        if isinstance(head, Squared | BinaryCrossEntropy):
+        if head.elementwise:
             turned = [bends[-1][1] * moved[-1]]
         else:
             turned = [head.error_along(seen.pre_activations[-1], seen.activations[-1], seen.targets, moved[-1])]

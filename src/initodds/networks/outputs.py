@@ -33,10 +33,14 @@ class Output(ABC):
     bounded: (least, greatest) value of an output, infinite where there is none.
     needs_shares: whether targets under 0 or over 1 would leave the cost without a least value.
     competing: whether the outputs sum to one, so that there has to be one for each class.
+    elementwise: whether an output's error depends on its own z alone, and not on those of the others.
+    can_die: whether an output can answer nothing with a slope of 0, see `Activation.flat_word`.
     """
 
     bounded: tuple[float, float] = (-math.inf, math.inf)
     competing: bool = False
+    elementwise: bool = False
+    can_die: bool = False
     needs_shares: bool = False
 
     def tame(self, z: Array) -> Array | None:
@@ -87,6 +91,12 @@ class Squared(Output):
 
     activation: Activation
     mean: bool = False
+
+    elementwise = True
+
+    @property
+    def can_die(self) -> bool:  # type: ignore[override]
+        return self.activation.flat_word == "dead"
 
     @property
     def bounded(self) -> tuple[float, float]:  # type: ignore[override]
@@ -140,6 +150,7 @@ class BinaryCrossEntropy(Output):
     activation: Activation = field(default_factory=Logistic)
 
     bounded = (0.0, 1.0)
+    elementwise = True
     needs_shares = True
 
     def tame(self, z: Array) -> Array | None:

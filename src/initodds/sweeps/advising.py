@@ -6,7 +6,7 @@ that it was chosen by.
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -37,7 +37,7 @@ AS_IT_IS = Remedy("As it is", {})
 
 @dataclass
 class Advised:
-    """What was found. `before`: of the cell as it is.  causes: of its networks that did not converge, how many have
+    """What was advised. `before`: of the cell as it is.  causes: of its networks that did not converge, how many have
     each.  seconds: of training a replicate takes, by the remedy's text.  replicate_cause: of the replicate that was
     asked about, "" where a cell was."""
 
@@ -159,10 +159,12 @@ class Trials:
 
 
 @contextmanager
-def question(store: Store, settings: Settings, name: str) -> Any:
+def question(store: Store, settings: Settings, cause: str, name: str) -> Iterator[Run]:
     """The run, of the level of a sweep, that the cells of a question lie under: a new one, or the one of an earlier
-    start that did not come to its end, or did."""
-    key = hashlib.sha256(f"advise {settings.model_dump_json(exclude={'tracking', 'diagnosis'})}".encode()).hexdigest()
+    start that did not come to its end, or did. The question is of a cell, and of the `cause` of one of its replicates,
+    "" where it is of none: two replicates with one cause have one answer."""
+    asked = settings.model_dump_json(exclude={"tracking", "diagnosis"})
+    key = hashlib.sha256(f"advise {cause} {asked}".encode()).hexdigest()
     tags = {**environment(), "key": key[:32], "swept": "change"}
     earlier = search(store, f"tags.level = 'sweep' and tags.key = '{tags['key']}'")
     if earlier and earlier[-1].info.status != "RUNNING":
@@ -188,19 +190,19 @@ def advise(trials: Trials, replicate_cause: str, minutes: float) -> Advised:
     frequent = [cause for cause, count in causes.items() if count >= RARE * len(failed)]
     if replicate_cause:
         frequent = [replicate_cause, *(cause for cause in frequent if cause != replicate_cause)]
-    found: Search[Remedy] = Search()
+    tried: Search[Remedy] = Search()
     if frequent and before.rate < 1:
-        found = halving.search(_fitting(trials, frequent), before.rate, trials.converged, trials.both, has_time)
+        tried = halving.search(_fitting(trials, frequent), before.rate, trials.converged, trials.both, has_time)
     rest = trials.frame(AS_IT_IS, CHOSEN_BY, CHOSEN_BY + AT_ONCE)
     before.confirmed, before.confirmed_converged = len(rest), int((rest["outcome"] == "converged").sum())
-    return Advised(before, causes, found, trials.seconds, replicate_cause)
+    return Advised(before, causes, tried, trials.seconds, replicate_cause)
 
 
 def _fitting(trials: Trials, causes: Sequence[str]) -> list[Remedy]:
     """The remedies that can be run and change something."""
     settings = trials.base
     subject = cell.subject_of(settings)
-    facts = Facts(subject.data.task, subject.task.outputs)
+    facts = Facts(subject.data.task, subject.network, objects.optimizer(settings))
     seen = {trials.fingerprint(AS_IT_IS)}
     fitting = []
     for remedy in remedies_of(causes, settings.model_dump(), facts):
@@ -214,20 +216,20 @@ def _fitting(trials: Trials, causes: Sequence[str]) -> list[Remedy]:
     return fitting
 
 
-def table_of(found: Advised) -> pd.DataFrame:
+def table_of(advised: Advised) -> pd.DataFrame:
     """A row for each change: what it sets, of how many networks how many converged with the 95 % interval, and what a
     network takes in time, as a multiple of what it takes as it is. The chosen one first, on the networks that confirmed
     it; then the others, on those that they were looked at on: the more these are, the longer a change was thought
     good; by that, by their rate, and by how small they are."""
-    others = [tally for tally in found.search.tallies if tally is not found.search.chosen]
+    others = [tally for tally in advised.search.tallies if tally is not advised.search.chosen]
     others.sort(key=lambda tally: (-tally.n, -tally.rate, tally.change.size))
-    chosen = [found.search.chosen] if found.search.chosen else []
-    rows = [_row(found, tally, confirmed=True) for tally in [*chosen, found.before]]
-    rows += [_row(found, tally, confirmed=False) for tally in others]
+    chosen = [advised.search.chosen] if advised.search.chosen else []
+    rows = [_row(advised, tally, confirmed=True) for tally in [*chosen, advised.before]]
+    rows += [_row(advised, tally, confirmed=False) for tally in others]
     return pd.DataFrame(rows)
 
 
-def _row(found: Advised, tally: Tally[Remedy], confirmed: bool) -> dict[str, Any]:
+def _row(advised: Advised, tally: Tally[Remedy], confirmed: bool) -> dict[str, Any]:
     remedy = tally.change
     count, n = (tally.confirmed_converged, tally.confirmed) if confirmed else (tally.converged, tally.n)
     low, high = interval(count, n)
@@ -238,7 +240,7 @@ def _row(found: Advised, tally: Tally[Remedy], confirmed: bool) -> dict[str, Any
         "rate": count / n,
         "low": low,
         "high": high,
-        "time": found.seconds.get(remedy.text, np.nan) / found.seconds.get("", np.nan),
+        "time": advised.seconds.get(remedy.text, np.nan) / advised.seconds.get("", np.nan),
         "networks": "fresh" if confirmed else "looked at to choose",
     }
 
@@ -249,22 +251,22 @@ def percent_in_words(count: int, n: int) -> str:
     return f"{count} of {n} converge ({100 * count / n:.0f} % [{low:.0f}, {high:.0f}])"
 
 
-def sentence(found: Advised) -> str:
+def sentence(advised: Advised) -> str:
     """What to do, in one sentence; or that nothing that was tried helps, or why nothing was tried."""
-    before, chosen = found.before, found.search.chosen
+    before, chosen = advised.before, advised.search.chosen
     was = f"{before.confirmed_converged} of {before.confirmed}"
     if before.rate == 1:  # so that nothing could be seen to be better
         count, n = before.converged + before.confirmed_converged, before.n + before.confirmed
         as_it_is = f"{percent_in_words(count, n)} as it is"
-        if count == n and not found.replicate_cause:
+        if count == n and not advised.replicate_cause:
             return f"Nothing needs to be changed: {as_it_is}."
         return f"Too few fail for a change to be seen to help: {as_it_is}."
     if chosen is not None:
         remedy = chosen.change
         became = percent_in_words(chosen.confirmed_converged, chosen.confirmed)
-        if found.helps:
+        if advised.helps:
             return f"{remedy.words}: {became}, {was} before."
         return f"Nothing clearly helps. The best of what was tried, {remedy.text}: {became}, {was} before."
-    if not found.search.tallies:
+    if not advised.search.tallies:
         return f"Nothing is known that would be worth trying: {was} converge as it is."
     return f"Nothing that was tried helps: {was} converge as it is, and no change was better where it was looked at."

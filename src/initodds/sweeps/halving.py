@@ -33,15 +33,15 @@ class Tried(Protocol):
     def size(self) -> int: ...
 
 
-Change = TypeVar("Change", bound=Tried)
+AnyTried = TypeVar("AnyTried", bound=Tried)
 
 
 @dataclass
-class Tally(Generic[Change]):
+class Tally(Generic[AnyTried]):
     """What became of one change: of the first `n` replicates, which are for choosing, and of the `confirmed` ones after
     `CHOSEN_BY`, how many converged."""
 
-    change: Change
+    change: AnyTried
     n: int = 0
     converged: int = 0
     confirmed: int = 0
@@ -54,31 +54,31 @@ class Tally(Generic[Change]):
 
 
 @dataclass
-class Search(Generic[Change]):
+class Search(Generic[AnyTried]):
     """tallies: of all that was tried, in the order in which it was.  chosen: the best of them, or None where nothing
     was better than it is.  untried: what there was no time for."""
 
-    tallies: list[Tally[Change]] = field(default_factory=list)
-    chosen: Tally[Change] | None = None
-    untried: list[Change] = field(default_factory=list)
+    tallies: list[Tally[AnyTried]] = field(default_factory=list)
+    chosen: Tally[AnyTried] | None = None
+    untried: list[AnyTried] = field(default_factory=list)
 
 
 def search(
-    changes: Sequence[Change],
+    changes: Sequence[AnyTried],
     before: float,
-    evaluate: Callable[[Change, int, int], int],
-    together: Callable[[Change, Change], Change | None] = lambda first, second: None,
+    evaluate: Callable[[AnyTried, int, int], int],
+    together: Callable[[AnyTried, AnyTried], AnyTried | None] = lambda first, second: None,
     has_time: Callable[[], bool] = lambda: True,
-) -> Search[Change]:
+) -> Search[AnyTried]:
     """Try the changes, each alone and then the best with each of the next, and confirm the best of all.
 
     before: the rate without any.  evaluate: of a change, the number of its replicates from number `first` to before
     `stop` that converged.  together: both of two changes, or None where they do not go together.  has_time: whether
     there is time to go on.
     """
-    result: Search[Change] = Search()
+    result: Search[AnyTried] = Search()
 
-    def look(tally: Tally[Change], stop: int) -> None:
+    def look(tally: Tally[AnyTried], stop: int) -> None:
         if stop > tally.n:
             tally.converged += evaluate(tally.change, tally.n, stop)
             tally.n = stop
@@ -96,13 +96,19 @@ def search(
             look(tally, CHOSEN_BY)
     whole = _best([tally for tally in kept if tally.n == CHOSEN_BY])
     if whole and whole[0].rate < 1:
-        pairs: list[Tally[Change]] = []
+        pairs: list[Tally[AnyTried]] = []
+        untried: list[AnyTried] = []
         for partner in [*whole[1:], *(tally for tally in _best(result.tallies) if tally not in whole)]:
             both = together(whole[0].change, partner.change)
-            if both is not None and len(pairs) < PAIRS and has_time():
-                pairs.append(Tally(both))
-                look(pairs[-1], FIRST_LOOK)
+            if both is None or len(pairs) + len(untried) == PAIRS:
+                continue
+            if not has_time():
+                untried.append(both)
+                continue
+            pairs.append(Tally(both))
+            look(pairs[-1], FIRST_LOOK)
         result.tallies += pairs
+        result.untried += untried
         for tally in _best(pairs)[:1]:
             if tally.rate >= whole[0].rate and has_time():
                 look(tally, CHOSEN_BY)
@@ -113,7 +119,9 @@ def search(
     return result
 
 
-def _confirm(tally: Tally[Change], evaluate: Callable[[Change, int, int], int], has_time: Callable[[], bool]) -> None:
+def _confirm(
+    tally: Tally[AnyTried], evaluate: Callable[[AnyTried, int, int], int], has_time: Callable[[], bool]
+) -> None:
     """Train the replicates after those that a change was chosen by, in equal parts, as many as there is time for. How
     many that are does not hang on what becomes of them."""
     while tally.confirmed < CONFIRMED_BY and (not tally.confirmed or has_time()):
@@ -122,6 +130,6 @@ def _confirm(tally: Tally[Change], evaluate: Callable[[Change, int, int], int], 
         tally.confirmed += AT_ONCE
 
 
-def _best(tallies: Sequence[Tally[Change]]) -> list[Tally[Change]]:
+def _best(tallies: Sequence[Tally[AnyTried]]) -> list[Tally[AnyTried]]:
     """By their rate, and then by how small the change is; of equal ones, the first first."""
     return sorted(tallies, key=lambda tally: (-tally.rate, tally.change.size))

@@ -45,7 +45,10 @@ def diagnosed(
         members = _chosen(weights, np.isin(weights["replicates"], frame.loc[of, "replicate"]))
         curved = outcomes.among(outcome[of], settings.diagnosis.curvature)
         layers = records.layers_of(members)
-        diagnosis = cell.diagnose(settings, subject, layers, members["replicates"], outcome[of], curved, observer.stage)
+        states = records.states_of(members)
+        diagnosis = cell.diagnose(
+            settings, subject, layers, members["replicates"], outcome[of], curved, observer.stage, states
+        )
     numbers = parts[0].run.metrics
     common = records.common_of(
         subject,
@@ -82,7 +85,8 @@ def _weights(store: Store, parts: Sequence[Part]) -> dict[str, Array]:
         except InputError:
             continue
         pieces.append(_chosen(arrays, _is_of(part, arrays)))
-    return {name: np.concatenate([piece[name] for piece in pieces]) for name in (pieces[0] if pieces else ())}
+    in_all = [name for name in (pieces[0] if pieces else ()) if all(name in piece for piece in pieces)]
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in in_all}
 
 
 def _is_of(part: Part, arrays: Mapping[str, Array]) -> Array:

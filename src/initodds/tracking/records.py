@@ -4,7 +4,7 @@ A record is written to MLflow by `initodds.tracking.writing`, or to disk, where 
 `initodds.tracking.unsent`. Loads none of what trains a cell, so that what reads the frames need not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from initodds.engines.optimizers import State
+from initodds.networks.network import Layer
 from initodds.tracking import stored_settings
 from initodds.tracking.identity import PACKAGE, is_ours
 from initodds.tracking.stored_settings import StoredSettings
@@ -247,6 +249,7 @@ def diagnosis_frame(diagnosis: "Diagnosis", escaped: Mapping[str, np.ndarray]) -
             "explanation": [explain(diagnosis, at) for at in range(len(diagnosis.replicates))],
             "hidden_constant": symptoms.hidden_constant,
             "weights_growth": symptoms.growth,
+            "next_step": symptoms.next_step,
             "gradient_norm": symptoms.gradient_norm,
             "gradient_relative": symptoms.gradient_norm / diagnosis.reference.gradient,
             **{f"gradient_norm_layer_{layer}": norm for layer, norm in enumerate(symptoms.gradient.T, start=1)},
@@ -270,19 +273,43 @@ def checkpoints_frame(history: Mapping[str, Any], replicates: np.ndarray) -> pd.
 
 def weights_arrays(cell: "Cell", places: np.ndarray) -> dict[str, np.ndarray]:
     """The weights of the replicates at these places (K,): replicates (K,), and for each layer l, counted from 1,
-    weights_l (K, fan_in, fan_out) and biases_l (K, fan_out)."""
-    arrays = {"replicates": cell.replicates[places]}
-    for number, layer in enumerate(zip(*(cell.history.layers[place] for place in places), strict=True), start=1):
-        arrays[f"weights_{number}"] = np.stack([weights for weights, _ in layer])
-        arrays[f"biases_{number}"] = np.stack([biases for _, biases in layer])
+    weights_l (K, fan_in, fan_out) and biases_l (K, fan_out).
+
+    Where it is known what the optimizer had kept: steps (K,), and of each of its slots s, from 1, arrays of the same
+    shapes, slot_s_weights_l and slot_s_biases_l.
+    """
+    history = cell.history
+    arrays = {"replicates": cell.replicates[places], **_arrays_of([history.layers[place] for place in places])}
+    if history.states:
+        states = [history.states[place] for place in places]
+        arrays["steps"] = np.array([state.steps for state in states])
+        for slot in range(len(states[0].slots)):
+            arrays |= _arrays_of([state.slots[slot] for state in states], f"slot_{slot + 1}_")
     return arrays
 
 
-def layers_of(arrays: Mapping[str, np.ndarray]) -> list[list[tuple[np.ndarray, np.ndarray]]]:
-    """The layers of each of the K networks in `weights_arrays`."""
-    count = sum(name.startswith("weights_") for name in arrays)
-    numbers = range(1, count + 1)
+def _arrays_of(networks: Sequence[Sequence[Layer]], prefix: str = "") -> dict[str, Array]:
+    """The layers of K networks as arrays, each layer's under its names."""
+    arrays = {}
+    for number, layer in enumerate(zip(*networks, strict=True), start=1):
+        arrays[f"{prefix}weights_{number}"] = np.stack([weights for weights, _ in layer])
+        arrays[f"{prefix}biases_{number}"] = np.stack([biases for _, biases in layer])
+    return arrays
+
+
+def layers_of(arrays: Mapping[str, Array], prefix: str = "") -> list[list[Layer]]:
+    """The layers of each of the K networks in `weights_arrays`; or, by their prefix, a slot's."""
+    numbers = range(1, 1 + sum(name.startswith(f"{prefix}weights_") for name in arrays))
     return [
-        [(arrays[f"weights_{number}"][k], arrays[f"biases_{number}"][k]) for number in numbers]
+        [(arrays[f"{prefix}weights_{number}"][k], arrays[f"{prefix}biases_{number}"][k]) for number in numbers]
         for k in range(len(arrays["replicates"]))
     ]
+
+
+def states_of(arrays: Mapping[str, Array]) -> list[State]:
+    """What the optimizer had kept of each of the K networks in `weights_arrays`; empty where that is not known."""
+    if "steps" not in arrays:
+        return []
+    count = sum(name.endswith("_weights_1") for name in arrays)
+    slots = zip(*(layers_of(arrays, f"slot_{slot + 1}_") for slot in range(count)), strict=True)
+    return [State(int(steps), kept) for steps, kept in zip(arrays["steps"], slots, strict=True)]

@@ -48,6 +48,11 @@ class Schedule:
         warm = np.minimum(1, (steps + 1) / (self.warmup * steps_per_epoch)) if self.warmup else 1.0
         return np.asarray(warm * SCHEDULES[self.name](self, epoch, epochs))
 
+    def ends(self, steps_per_epoch: int, epochs: int) -> tuple[float, float]:
+        """The factors of the first step and of the last one of all `epochs`."""
+        first, last = self.factors(np.array([0, steps_per_epoch * epochs - 1]), steps_per_epoch, epochs)
+        return float(first), float(last)
+
     @property
     def is_constant(self) -> bool:
         """Whether all factors are 1."""

@@ -1,7 +1,8 @@
 """Why a network did not learn, one entry a cause: how it is told, in which words, and what is worth trying.
 
-`ENTRIES` has them in the order in which they are asked for; the first that holds is the cause. A new one is an entry
-here, its name in `initodds.vocabulary.CAUSES`, and a test on a network that was built to have it.
+`ENTRIES` has them in the order in which they are asked for of a network that did not converge; the first that holds is
+the cause. A new one is an entry here, its name in `initodds.vocabulary.CAUSES`, and a test on a network that was built
+to have it.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import numpy as np
 from initodds.networks.activations import Activation
 from initodds.networks.network import Network
 from initodds.verdicts import phrases
-from initodds.verdicts.symptoms import NEGLIGIBLE, Symptoms
+from initodds.verdicts.symptoms import ALIVE, NEGLIGIBLE, Symptoms
 
 if TYPE_CHECKING:
     from initodds.verdicts.diagnosis import Diagnosis, Reference
@@ -29,29 +30,28 @@ SMALL = 0.1
 units then answer a straight line of nearly no slope."""
 NEARBY = 1e-4
 """An argument that is small for any activation."""
+BENT = 0.01
+"""A function has its bend at 0 if its slopes on both sides, so near, differ by this share of their sum."""
 VANISHED = 1e-3
-"""The gradient vanishes on its way where the first layer's norm is under this share of the last's."""
+"""The cost's gradient vanishes on its way where the first layer's norm is under this share of the last's."""
 BARELY = 0.5
 """A network has barely moved where no layer's weights have gone this share of their norm."""
 STILL = 0.03
 """... and is not at rest where its gradient is over this share of what it was before the first step,"""
 GAIN = 0.001
 """... or as many steps again, each like one more now, would take this share off the cost."""
-ALIVE = 2 / 3
-"""Units are missing where under this share of a hidden layer's is alive."""
 OUTSIDE = 0.01
 """Targets are out of range where over this share of them is."""
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What causes are told by, of M networks: their symptoms; (M,) bool, whether all weights are finite, and whether
-    the network is as it should be; a fresh network; and under which score a part of the task is dead."""
+    """What causes are told by, of M networks: their symptoms; (M,) bool, whether all weights are finite; a fresh
+    network; and under which score a part of the task is dead."""
 
     network: Network
     symptoms: Symptoms
     finite: Array
-    converged: Array
     reference: "Reference"
     dead_recall: float
 
@@ -65,10 +65,16 @@ class Evidence:
         """Whether a part of the task is dead."""
         return np.asarray((self.symptoms.part_scores < self.dead_recall).any(axis=1))
 
-    def flat_units(self, word: str) -> Array:
-        """Whether the units of the first flat hidden layer are called so, see `Activation.flat_word`."""
+    @property
+    def on_its_way(self) -> Array:
+        """Whether the network is not at rest: its gradient is not small beside what it was, or steps still pay."""
+        symptoms = self.symptoms
+        return np.asarray((symptoms.gradient_norm > STILL * symptoms.gradient_at_start) | (symptoms.gain > GAIN))
+
+    def flat_units_are(self, word: str) -> Array:
+        """Whether the units of the flattest hidden layer are called so, see `Activation.flat_word`."""
         words = np.array(["", *(activation.flat_word for activation in self.network.activations)])
-        return words[np.nan_to_num(self.symptoms.saturated_layer).astype(int)] == word
+        return words[np.nan_to_num(self.symptoms.flattest_layer).astype(int)] == word
 
 
 @dataclass(frozen=True)
@@ -87,9 +93,9 @@ class Cause:
 def _step_too_large(evidence: Evidence) -> Array:
     """The first step multiplies the cost, and where the network now is flat, it was not so before."""
     symptoms = evidence.symptoms
-    became = (symptoms.saturated_layer > 0) & (symptoms.saturated_units > symptoms.born_units)
+    became = (symptoms.saturated_layer > 0) & (symptoms.flat_units > symptoms.born_units)
     became |= (symptoms.constant_answer == 1) & (symptoms.saturated_layer == 0)
-    return (symptoms.first_step >= LEAPT) & became & ~evidence.converged
+    return (symptoms.first_step >= LEAPT) & became
 
 
 def _outputs_saturated(evidence: Evidence) -> Array:
@@ -102,31 +108,31 @@ def _outputs_saturated(evidence: Evidence) -> Array:
 def _vanishing(evidence: Evidence) -> Array:
     gradient = evidence.symptoms.gradient
     vanished = gradient[:, 0] < VANISHED * gradient[:, -1]
-    return vanished & (len(evidence.network.sizes) > 3) & ~evidence.converged
+    return vanished & (len(evidence.network.sizes) > 3)
 
 
 def _small_weights(evidence: Evidence) -> Array:
     """Weights as small as they were drawn, at rest."""
     symptoms = evidence.symptoms
     small = (symptoms.spread < SMALL) & (symptoms.spread_at_start < SMALL) & (symptoms.constant_answer == 1)
-    at_rest = ~evidence.moves & (symptoms.gradient_norm < STILL * symptoms.gradient_at_start) & ~(symptoms.gain > GAIN)
-    return small & at_rest & ~evidence.converged & all(map(_is_smooth, evidence.network.activations))
+    return small & ~evidence.moves & ~evidence.on_its_way & all(map(_is_smooth, evidence.network.activations))
 
 
 def _is_smooth(activation: Activation) -> bool:
     """Whether a function is a straight line where its argument is small: not where it has its bend at 0, as ReLU."""
-    below, at, above = activation.value(np.array([-NEARBY, 0.0, NEARBY]))
-    return bool(abs(above + below - 2 * at) < NEARBY * abs(above - below) * 100)
+    below, middle, above = activation.value(np.array([-NEARBY, 0.0, NEARBY]))
+    return bool(abs(above + below - 2 * middle) < BENT * abs(above - below))
 
 
 def _too_few_steps(evidence: Evidence) -> Array:
-    """It has barely moved and is not at rest; or nothing else is wrong with it, and it is on its way."""
+    """It has barely moved, and is not at rest: then it is too early to ask for more. Or nothing else is wrong with it,
+    and it is on its way, as far as that is known."""
     symptoms = evidence.symptoms
-    on_its_way = (symptoms.gradient_norm > STILL * symptoms.gradient_at_start) | (symptoms.gain > GAIN)
-    barely = (symptoms.moved < BARELY) & on_its_way & (symptoms.last_step < 1)
+    barely = (symptoms.moved < BARELY) & evidence.on_its_way & (symptoms.next_step < 1)
     wrong = (symptoms.constant_answer == 1) | (symptoms.fewest_alive < ALIVE) | (symptoms.straight == 1)
-    wrong |= evidence.lacks | (symptoms.last_step >= UNSTEADY)
-    return ~evidence.converged & (barely | (evidence.moves & ~wrong))
+    wrong |= evidence.lacks | (symptoms.next_step >= UNSTEADY)
+    may_be_on_its_way = evidence.on_its_way | np.isnan(symptoms.gradient_at_start)
+    return barely | (evidence.moves & may_be_on_its_way & ~wrong)
 
 
 ENTRIES: tuple[Cause, ...] = (
@@ -135,6 +141,12 @@ ENTRIES: tuple[Cause, ...] = (
         lambda evidence: ~evidence.finite,
         phrases.exploded,
         ("rate_div10", "rate_div100", "scale_inputs", "init_of_activation", "clip", "adam"),
+    ),
+    Cause(
+        "targets_out_of_range",
+        lambda evidence: evidence.symptoms.outside > OUTSIDE,
+        phrases.targets_out_of_range,
+        ("linear_output", "standardize_targets"),
     ),
     Cause(
         "symmetric",
@@ -150,7 +162,7 @@ ENTRIES: tuple[Cause, ...] = (
     ),
     Cause(
         "hidden_dead",
-        lambda evidence: (evidence.symptoms.saturated_layer > 0) & evidence.flat_units("dead"),
+        lambda evidence: (evidence.symptoms.saturated_layer > 0) & evidence.flat_units_are("dead"),
         phrases.hidden_flat,
         ("leaky_relu", "init_of_activation", "rate_div10", "wider", "shallower", "tanh", "standardize_inputs"),
     ),
@@ -159,12 +171,6 @@ ENTRIES: tuple[Cause, ...] = (
         lambda evidence: evidence.symptoms.saturated_layer > 0,
         phrases.hidden_flat,
         ("init_of_activation", "init_centred", "standardize_inputs", "rate_div10", "relu", "adam"),
-    ),
-    Cause(
-        "targets_out_of_range",
-        lambda evidence: (evidence.symptoms.outside > OUTSIDE) & ~evidence.converged,
-        phrases.targets_out_of_range,
-        ("linear_output", "standardize_targets"),
     ),
     Cause(
         "outputs_dead",
@@ -209,20 +215,14 @@ ENTRIES: tuple[Cause, ...] = (
     ),
     Cause(
         "straight_line",
-        lambda evidence: (
-            (evidence.symptoms.straight == 1) & (evidence.symptoms.constant_answer == 0) & ~evidence.converged
-        ),
+        lambda evidence: (evidence.symptoms.straight == 1) & (evidence.symptoms.constant_answer == 0),
         phrases.straight_line,
         ("standardize_all", "rate_x10", "wider", "tanh", "adam", "steps_x10"),
     ),
     Cause(
         "units_dead",
-        lambda evidence: (
-            (evidence.symptoms.fewest_alive < ALIVE)
-            & ~evidence.converged
-            & any(activation.flat_word == "dead" for activation in evidence.network.activations)
-        ),
-        phrases.units_dead,
+        lambda evidence: (evidence.symptoms.fewest_alive < ALIVE) & evidence.flat_units_are("dead"),
+        phrases.units_flat,
         ("wider", "leaky_relu", "tanh", "logistic", "init_of_activation", "rate_div10", "adam"),
     ),
     Cause(
@@ -233,7 +233,7 @@ ENTRIES: tuple[Cause, ...] = (
     ),
     Cause(
         "unsteady",
-        lambda evidence: (evidence.symptoms.last_step >= UNSTEADY) & ~evidence.converged,
+        lambda evidence: evidence.symptoms.next_step >= UNSTEADY,
         phrases.unsteady,
         ("rate_div10", "rate_div100", "cosine", "adam", "standardize_inputs"),
     ),
@@ -244,8 +244,14 @@ ENTRIES: tuple[Cause, ...] = (
         ("init_of_activation", "cross_entropy", "wider", "steps_x10", "rate_x10", "adam", "momentum"),
     ),
     Cause(
+        "units_saturated",
+        lambda evidence: evidence.symptoms.fewest_alive < ALIVE,
+        phrases.units_flat,
+        ("init_of_activation", "init_centred", "standardize_inputs", "wider", "relu", "rate_div10", "adam"),
+    ),
+    Cause(
         "dead_examples",
-        lambda evidence: ~evidence.converged & ~evidence.moves & (evidence.symptoms.score < 1),
+        lambda evidence: ~evidence.moves & (evidence.symptoms.score < 1),
         phrases.dead_examples,
         ("init_of_activation", "wider", "cross_entropy", "rate_x10", "adam", "small_batch", "momentum"),
     ),
@@ -261,7 +267,9 @@ ENTRIES: tuple[Cause, ...] = (
 BY_NAME = {entry.name: entry for entry in ENTRIES}
 
 
-def causes_of(evidence: Evidence) -> Array:
-    """(M,) str: the cause of each network's state, the first of `ENTRIES` that holds."""
+def causes_of(evidence: Evidence, converged: Array) -> Array:
+    """(M,) str: the cause of each network's state, the first of `ENTRIES` that holds; of one that has `converged` (M,)
+    the last, that nothing is wrong."""
     *asked, last = ENTRIES
-    return np.select([entry.holds(evidence) for entry in asked], [entry.name for entry in asked], last.name)
+    holding = [entry.holds(evidence) & ~converged for entry in asked]
+    return np.select(holding, [entry.name for entry in asked], last.name)

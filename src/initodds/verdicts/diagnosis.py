@@ -18,7 +18,16 @@ from initodds.networks.curvature import MOST_STEPS, STEPS_TO_SEE, Landscape, Spe
 from initodds.networks.features import Features
 from initodds.networks.network import Layer, Network, Stack
 from initodds.verdicts.causes import Evidence, causes_of
-from initodds.verdicts.symptoms import NEGLIGIBLE, Step, Symptoms, decay_rate, symptoms_of, widths
+from initodds.verdicts.symptoms import (
+    FITTED,
+    NEGLIGIBLE,
+    Step,
+    Symptoms,
+    decay_rate,
+    spread_evenly,
+    symptoms_of,
+    widths,
+)
 
 Array = np.ndarray
 Record = TypeVar("Record", "Symptoms", "Spectrum")
@@ -28,8 +37,6 @@ CLEAR = 0.01
 DEGENERATE = 0.9
 """A point is degenerate if at least this share of its Hessian's eigenvalues is near zero."""
 
-# Examples that a linear model is fitted to.
-_FITTED = 5000
 # Networks whose units, on all examples, take more than this many bytes are looked at in several goes.
 MEMORY = 250e6
 
@@ -50,7 +57,8 @@ class Diagnosis:
     task: what they were asked.  dead_recall: a part of it whose score is under this is dead.
     cause: (M,) str, one of `CAUSES`.  point: (M,) str, one of `POINTS`, or "" where it was not asked for.
     symptoms, spectrum: of the same networks; NaN where a network is not finite, or its point was not asked for.
-    straight_score: of the best linear model on the same examples, NaN where no network is a straight line.
+    straight_score: of the best linear model of at most `FITTED` of the examples, spread evenly, on these; NaN where no
+        network is a straight line.
     """
 
     network: Network
@@ -93,7 +101,7 @@ def diagnose(
     curved: (M,) bool, whose point is to be told: that takes 5 to 85 Hessian-vector products over all examples.
     dtype: of the training.
     dead_recall: a part of the task whose score is under this is dead.
-    step: how a step of the training was taken, None where that is not known.
+    step: how the M networks were trained, None where that is not known.
     on_step: called often, with what is being done in a few words.
     """
     curved = np.asarray(curved, bool)
@@ -109,14 +117,15 @@ def diagnose(
         before = None if initial is None else [initial(member) for member in group]
         stack = Stack(network, after, np.dtype(np.float64)).restricted(features.present)
         landscape = Landscape(stack, features, targets)
-        seen = symptoms_of(landscape, task, train, np.dtype(dtype), after, before, step)
+        steps = step.of(group) if step else None
+        seen = symptoms_of(landscape, task, train, np.dtype(dtype), after, before, steps)
         return seen, _curvature(landscape, step, fresh, on_step) if curved[group[0]] else None
 
     looks = [looked_at(group) for group in groups]
     seen = _in_order(Symptoms, [symptoms for symptoms, _ in looks], groups, len(trained), widths(network, task))
     spectra = [(spectrum, group) for (_, spectrum), group in zip(looks, groups, strict=True) if spectrum]
     ends = _in_order(Spectrum, [part for part, _ in spectra], [group for _, group in spectra], len(trained), {})
-    cause = causes_of(Evidence(network, seen, finite, np.asarray(converged, bool), fresh, dead_recall))
+    cause = causes_of(Evidence(network, seen, finite, fresh, dead_recall), np.asarray(converged, bool))
     return Diagnosis(
         network=network,
         task=task,
@@ -162,8 +171,9 @@ def _spectrum(
 
 
 def _straight_score(task: Task, train: Split) -> float:
-    """The score of the best linear model, by least squares, on at most `_FITTED` of the training examples."""
-    x, y = train.x[:_FITTED].astype(float), train.y[:_FITTED]
+    """The score of the best linear model, by least squares, see `Diagnosis`."""
+    rows = spread_evenly(len(train), FITTED)
+    x, y = train.x[rows].astype(float), train.y[rows]
     design = np.column_stack([x, np.ones(len(x))])
     answers = design @ np.linalg.lstsq(design, task.targets(y), rcond=None)[0]
     return float(task.scores(task.tally(answers[None], y), y)[0][0])

@@ -41,7 +41,25 @@ class Judgement:
 
 
 def judge(history: History, chance_level: float, rule: Rule, stuck_cost: float = 0.0) -> Judgement:
-    """Give each replicate its outcome, the first of these that holds at the last checkpoint.
+    """Give each replicate its outcome, by `outcomes_of` its last checkpoint, and what goes with it."""
+    last = history.score[-1], history.cost[-1], history.part_scores[-1]
+    outcome = outcomes_of(*last, history.finite, chance_level, rule, stuck_cost)
+    dead_parts = (history.part_scores[-1] < rule.dead_recall).sum(axis=1)
+    reached = history.score >= rule.target
+    first = history.steps[reached.argmax(axis=0)].astype(float)
+    return Judgement(outcome, np.where(reached.any(axis=0), first, np.nan), dead_parts)
+
+
+def outcomes_of(
+    score: Array,
+    cost: Array,
+    part_scores: Array,
+    finite: Array,
+    chance_level: float,
+    rule: Rule,
+    stuck_cost: float = 0.0,
+) -> Array:
+    """(R,) str: the outcome of each of R networks, the first of these that holds.
 
     diverged: a weight or the cost is not finite.
     stuck: the score is at most `chance_level`, and under the target, and the cost is not under `stuck_cost`.
@@ -49,26 +67,23 @@ def judge(history: History, chance_level: float, rule: Rule, stuck_cost: float =
     converged: the score is at or over the target.
     unfinished: the rest.
 
-    `chance_level` is that of the task on the test set, on which the history was taken, see `Task.chance_level`.
+    score, cost: (R,), and part_scores (R, parts), on the test set, as a `Checkpoint` has them.  finite: (R,) bool,
+        whether all weights are.
+    chance_level: that of the task on the test set, see `Task.chance_level`.
     stuck_cost: 0 where the test set is a sample. Where it is all that there is, nearly the cost of the best constant
         answer: of a network that has learned two of XOR's examples and answers one half to the others, the score alone
         may say that it has learned nothing.
     """
-    score, cost, part_scores = history.score[-1], history.cost[-1], history.part_scores[-1]
-    dead_parts = (part_scores < rule.dead_recall).sum(axis=1)
-    outcome = np.select(
+    return np.select(
         [
-            ~(history.finite & np.isfinite(cost)),
+            ~(finite & np.isfinite(cost)),
             (score <= chance_level) & (score < rule.target) & ~(cost < stuck_cost),
-            (dead_parts > 0) | (rule.every_example & (score < 1)),
+            (part_scores < rule.dead_recall).any(axis=1) | (rule.every_example & (score < 1)),
             score >= rule.target,
         ],
         ["diverged", "stuck", "partial", "converged"],
         default="unfinished",
     )
-    reached = history.score >= rule.target
-    first = history.steps[reached.argmax(axis=0)].astype(float)
-    return Judgement(outcome, np.where(reached.any(axis=0), first, np.nan), dead_parts)
 
 
 def among(outcome: Array, which: str) -> Array:

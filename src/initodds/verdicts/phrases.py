@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from initodds.datasets.tasks import NEARLY_ALL
-from initodds.verdicts.symptoms import NEGLIGIBLE
+from initodds.networks.activations import Activation
+from initodds.verdicts.symptoms import ALIVE, FITTED, NEGLIGIBLE
 
 if TYPE_CHECKING:
     from initodds.verdicts.diagnosis import Diagnosis
@@ -30,10 +31,9 @@ def step_too_large(diagnosis: "Diagnosis", member: int) -> str:
     factor = symptoms.first_step[member]
     times = f"multiplies the cost by {factor:.3g}" if np.isfinite(factor) else "makes the cost infinite"
     if symptoms.saturated_layer[member]:
-        activation = diagnosis.network.activations[int(symptoms.saturated_layer[member]) - 1]
-        flat, born = int(symptoms.saturated_units[member]), int(symptoms.born_units[member])
-        units = _of_units(diagnosis, member)
-        then = f"{flat} {units} are {activation.flat_word} on nearly every example, of which {born} were at the start"
+        flat, born = int(symptoms.flat_units[member]), int(symptoms.born_units[member])
+        units, word = _of_units(diagnosis, member), _flattest(diagnosis, member).flat_word
+        then = f"{flat} {units} are {word} on nearly every example, of which {born} were at the start"
     else:
         then = "it gives nearly every example one answer, which it did not at the start"
         if symptoms.born_constant[member]:
@@ -47,7 +47,7 @@ def hidden_flat(diagnosis: "Diagnosis", member: int) -> str:
     layer = int(symptoms.saturated_layer[member])
     activation, units = network.activations[layer - 1], network.sizes[layer]
     of_units = "hidden units" if len(network.activations) == 1 else f"units of hidden layer {layer}"
-    flat, high = int(symptoms.saturated_units[member]), int(symptoms.saturated_high[member])
+    flat, high = int(symptoms.flat_units[member]), int(symptoms.flat_high[member])
     counts = zip((high, flat - high), reversed(activation.ends), strict=True)
     ends = [f"{count} answer {end:.3f}" for count, end in counts if count and end is not None]
     if flat == units and len(ends) == 1:
@@ -108,13 +108,18 @@ def dead_classes(diagnosis: "Diagnosis", member: int) -> str:
 
 
 def too_few_steps(diagnosis: "Diagnosis", member: int) -> str:
+    """Of a network that is on its way: how far it has come. What else is seen is said too, as units that are dead; of
+    one whose training is not known, no more than that nothing else is seen."""
     symptoms = diagnosis.symptoms
     moved = symptoms.moved[member]
+    gradient = f"its gradient is {relative_gradient(diagnosis, member)}"
+    if np.isnan(moved):
+        return f"Nothing is seen to be wrong with it, and {gradient}: it may be on its way, and need more steps."
     way = f"no layer's weights have moved by more than {100 * moved:.2g} % of their size, and " if moved < 1 else ""
-    return (
-        f"Nothing is wrong with it: it is on its way; {way}its gradient is {relative_gradient(diagnosis, member)}."
-        " It needs more steps, or larger ones."
-    )
+    rest = f"{way}{gradient}. It needs more steps, or larger ones."
+    if symptoms.fewest_alive[member] < ALIVE:
+        return f"It is on its way, though {_flat_units(diagnosis, member)}: {rest}"
+    return f"Nothing is wrong with it: it is on its way; {rest}"
 
 
 def none(diagnosis: "Diagnosis", member: int) -> str:
@@ -143,7 +148,7 @@ def vanishing_gradient(diagnosis: "Diagnosis", member: int) -> str:
     shares = ", ".join(f"{norm / norms[-1]:.0e}" if norms[-1] else "0" for norm in norms)
     return (
         f"The gradient vanishes on its way back through {len(norms)} layers: by layer it is {shares} of the last one's,"
-        f" and {relative_gradient(diagnosis, member)} in all."
+        f" and {_of_a_fresh_one(diagnosis, float(np.linalg.norm(norms)))} in all."
     )
 
 
@@ -156,16 +161,11 @@ def small_weights(diagnosis: "Diagnosis", member: int) -> str:
     )
 
 
-def units_dead(diagnosis: "Diagnosis", member: int) -> str:
-    symptoms = diagnosis.symptoms
-    units = sum(diagnosis.network.sizes[1:-1])
-    dead = round(units * symptoms.hidden_saturated[member])
-    born = (
-        "" if np.isnan(symptoms.born_flat[member]) else f", {round(units * symptoms.born_flat[member])} of them before"
-    )
+def units_flat(diagnosis: "Diagnosis", member: int) -> str:
+    """Of a network that has not learned with the units that are left: how many of a layer's are flat, since when."""
     return (
-        f"{dead} of {units} hidden units are dead{born}{' the first step' * bool(born)}: they answer 0 to nearly every"
-        " example and get no gradient, and the others have not done it alone."
+        f"{_flat_units(diagnosis, member)}: they answer nearly every example alike and get hardly a gradient, and the"
+        " others have not done it alone."
     )
 
 
@@ -177,7 +177,7 @@ def straight_line(diagnosis: "Diagnosis", member: int) -> str:
     name = "an accuracy" if task.score_name == "accuracy" else "an R^2"
     return (
         "It has learned a straight line and nothing else: every hidden unit is a straight line on all examples,"
-        f" none has its bend among them. The best linear model has {name} of {best} on the same examples."
+        f" none has its bend among them. The best linear model, of at most {FITTED} of them, has {name} of {best}."
     )
 
 
@@ -195,7 +195,7 @@ def dead_examples(diagnosis: "Diagnosis", member: int) -> str:
 
 
 def unsteady(diagnosis: "Diagnosis", member: int) -> str:
-    factor = diagnosis.symptoms.last_step[member]
+    factor = diagnosis.symptoms.next_step[member]
     times = f"multiplies it by {factor:.3g}" if np.isfinite(factor) else "makes it infinite"
     return (
         f"The cost jumps up and down: one more step along the whole gradient {times}. The steps are too large to"
@@ -212,9 +212,23 @@ def _since(born: float, flat: int) -> str:
     return f" ({int(born)} of them before the first step)" if born else " (not so at the start)"
 
 
+def _flat_units(diagnosis: "Diagnosis", member: int) -> str:
+    """How many units of the flattest layer are flat, and since when: `3 of 8 hidden units are dead (not so at the
+    start)`."""
+    symptoms = diagnosis.symptoms
+    flat, word = int(symptoms.flat_units[member]), _flattest(diagnosis, member).flat_word
+    since = _since(symptoms.born_units[member], flat)
+    return f"{flat} {_of_units(diagnosis, member)} are {word}{since}"
+
+
+def _flattest(diagnosis: "Diagnosis", member: int) -> Activation:
+    """The activation of the flattest layer."""
+    return diagnosis.network.activations[int(diagnosis.symptoms.flattest_layer[member]) - 1]
+
+
 def _of_units(diagnosis: "Diagnosis", member: int) -> str:
-    """The units of the first flat layer: `of 8 hidden units`."""
-    layer = int(diagnosis.symptoms.saturated_layer[member])
+    """The units of the flattest layer: `of 8 hidden units`."""
+    layer = int(diagnosis.symptoms.flattest_layer[member])
     kind = "hidden units" if len(diagnosis.network.activations) == 1 else f"units of hidden layer {layer}"
     return f"of {diagnosis.network.sizes[layer]} {kind}"
 
@@ -231,8 +245,11 @@ def _is_negligible(diagnosis: "Diagnosis", member: int) -> bool:
 
 def relative_gradient(diagnosis: "Diagnosis", member: int) -> str:
     """The norm of the gradient, in words: `1.3 % of a fresh network's`."""
-    share = diagnosis.symptoms.gradient_norm[member] / diagnosis.reference.gradient
-    return f"{100 * share:.1f} % of a fresh network's"
+    return _of_a_fresh_one(diagnosis, diagnosis.symptoms.gradient_norm[member])
+
+
+def _of_a_fresh_one(diagnosis: "Diagnosis", norm: float) -> str:
+    return f"{100 * norm / diagnosis.reference.gradient:.1f} % of a fresh network's"
 
 
 def _answer(diagnosis: "Diagnosis", member: int) -> str:

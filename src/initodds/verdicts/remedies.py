@@ -9,10 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from initodds.networks.activations import ACTIVATIONS
+from initodds.engines.optimizers import SGD, Adam, Optimizer
+from initodds.networks.activations import Linear
+from initodds.networks.network import Network
 from initodds.verdicts.causes import BY_NAME
 
-Asked = Mapping[str, Any]
+Plain = Mapping[str, Any]
+"""The settings of a cell as plain data."""
 Values = dict[str, Any]
 
 RATE_OF_ADAM = 0.01
@@ -23,10 +26,11 @@ WIDER = 4
 
 @dataclass(frozen=True)
 class Facts:
-    """What the settings alone do not say: the data set's task, and the number of outputs."""
+    """What is made of the settings: the data set's task, the network, and the optimizer."""
 
     task: str
-    outputs: int
+    network: Network
+    optimizer: Optimizer
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Change:
     """values: what it sets, or None; see this module.  words: what to do, with the values by their keys' last part."""
 
     name: str
-    values: Callable[[Asked, Facts], Values | None]
+    values: Callable[[Plain, Facts], Values | None]
     words: str
 
 
@@ -58,21 +62,21 @@ class Remedy:
         return " ".join(f"{key}={_text(value)}" for key, value in self.values.items())
 
 
-def remedies_of(causes: Sequence[str], asked: Asked, facts: Facts) -> list[Remedy]:
+def remedies_of(causes: Sequence[str], asked: Plain, facts: Facts) -> list[Remedy]:
     """What is worth trying for a cell whose networks have these causes, the most frequent first; nothing twice.
 
-    >>> asked = {"sgd": {"learning_rate": 3.0, "epochs": 10, "batch_size": 10}, "optimizer": {"_target_": "x.Adam"}}
-    >>> [remedy.text for remedy in remedies_of(["unsteady"], {**asked, "schedule": {"name": "cosine"},
-    ...     "data": {"scale": "standardize"}}, Facts("regression", 1))]
+    >>> asked = {"sgd": {"learning_rate": 3.0}, "schedule": {"name": "cosine"}, "data": {"scale": "standardize"}}
+    >>> facts = Facts("regression", Network((1, 1), output="linear"), Adam(3.0))
+    >>> [remedy.text for remedy in remedies_of(["unsteady"], asked, facts)]
     ['sgd.learning_rate=0.3', 'sgd.learning_rate=0.03']
     """
     names = dict.fromkeys(name for cause in causes for name in BY_NAME[cause].remedies)
-    found: list[Remedy] = []
+    remedies: list[Remedy] = []
     for name in names:
         values = CHANGES[name].values(asked, facts)
-        if values and all(values != other.values for other in found):
-            found.append(Remedy(_words(CHANGES[name].words, values), values))
-    return found
+        if values and all(values != other.values for other in remedies):
+            remedies.append(Remedy(_words(CHANGES[name].words, values), values))
+    return remedies
 
 
 def together(first: Remedy, second: Remedy) -> Remedy | None:
@@ -97,55 +101,45 @@ def _text(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _rate(factor: float) -> Callable[[Asked, Facts], Values | None]:
+def _rate(factor: float) -> Callable[[Plain, Facts], Values | None]:
     return lambda asked, facts: {"sgd.learning_rate": float(f"{factor * asked['sgd']['learning_rate']:.6g}")}
 
 
-def _steps(asked: Asked, facts: Facts) -> Values | None:
+def _steps(asked: Plain, facts: Facts) -> Values | None:
     return {"sgd.epochs": 10 * asked["sgd"]["epochs"]}
 
 
-def _small_batch(asked: Asked, facts: Facts) -> Values | None:
+def _small_batch(asked: Plain, facts: Facts) -> Values | None:
     batch = asked["sgd"]["batch_size"]
     return {"sgd.batch_size": max(1, batch // 10)} if batch > 1 else None
 
 
-def _optimizer(asked: Asked) -> str:
-    """The name of the optimizer's class."""
-    return str(asked["optimizer"].get("_target_", "")).rpartition(".")[2]
+def _momentum(asked: Plain, facts: Facts) -> Values | None:
+    is_plain = isinstance(facts.optimizer, SGD) and not facts.optimizer.momentum
+    return {"optimizer.momentum": 0.9} if is_plain else None
 
 
-def _momentum(asked: Asked, facts: Facts) -> Values | None:
-    plain = _optimizer(asked) == "SGD" and not asked["optimizer"].get("momentum")
-    return {"optimizer.momentum": 0.9} if plain else None
-
-
-def _adam(asked: Asked, facts: Facts) -> Values | None:
-    if _optimizer(asked) in ("Adam", "AdamW"):
+def _adam(asked: Plain, facts: Facts) -> Values | None:
+    if isinstance(facts.optimizer, Adam):
         return None
     return {"optimizer": "adam", "sgd.learning_rate": RATE_OF_ADAM}
 
 
-def _clip(asked: Asked, facts: Facts) -> Values | None:
+def _clip(asked: Plain, facts: Facts) -> Values | None:
     return {"optimizer.clip_norm": 1.0} if "clip_norm" in asked["optimizer"] else None
 
 
-def _cosine(asked: Asked, facts: Facts) -> Values | None:
+def _cosine(asked: Plain, facts: Facts) -> Values | None:
     return {"schedule.name": "cosine"} if asked["schedule"]["name"] != "cosine" else None
 
 
-def _init_of_activation(asked: Asked, facts: Facts) -> Values | None:
-    """The init whose variance theory gives for the hidden units: He et al. (2015) where they are one-sided, LeCun's
-    (1998) for SELU, as Klambauer et al. (2017) ask, and Glorot and Bengio's (2010) otherwise."""
-    given = asked["network"]["activation"]
-    name = given[0] if isinstance(given, list) and given else given
-    if name == "selu":
-        return {"init": "lecun_normal"}
-    one_sided = isinstance(name, str) and name in ACTIVATIONS and ACTIVATIONS[name]().ends[1] is None
-    return {"init": "he_normal" if one_sided and name not in ("linear", "softplus") else "xavier_uniform"}
+def _init_of_activation(asked: Plain, facts: Facts) -> Values | None:
+    """The init whose variance theory gives for the units of the first hidden layer, see `Activation.fitting_init`."""
+    first = facts.network.activations[0] if facts.network.activations else Linear()
+    return {"init": first.fitting_init}
 
 
-def _init_centred(asked: Asked, facts: Facts) -> Values | None:
+def _init_centred(asked: Plain, facts: Facts) -> Values | None:
     """The same range with its mean taken off."""
     low, high = asked["init"].get("low"), asked["init"].get("high")
     if low is None or high is None or low + high == 0:
@@ -153,26 +147,26 @@ def _init_centred(asked: Asked, facts: Facts) -> Values | None:
     return {"init": "uniform", "init.low": (low - high) / 2, "init.high": (high - low) / 2}
 
 
-def _init(option: str) -> Callable[[Asked, Facts], Values | None]:
+def _init(option: str) -> Callable[[Plain, Facts], Values | None]:
     return lambda asked, facts: {"init": option}
 
 
-def _scale(to: str, only_from: tuple[str, ...]) -> Callable[[Asked, Facts], Values | None]:
+def _scale(to: str, only_from: tuple[str, ...]) -> Callable[[Plain, Facts], Values | None]:
     return lambda asked, facts: {"data.scale": to} if asked["data"]["scale"] in only_from else None
 
 
-def _standardize_targets(asked: Asked, facts: Facts) -> Values | None:
+def _standardize_targets(asked: Plain, facts: Facts) -> Values | None:
     wanted = facts.task == "regression" and asked["data"]["scale_targets"] != "standardize"
     return {"data.scale_targets": "standardize"} if wanted else None
 
 
-def _standardize_all(asked: Asked, facts: Facts) -> Values | None:
+def _standardize_all(asked: Plain, facts: Facts) -> Values | None:
     inputs = {} if asked["data"]["scale"] == "standardize" else {"data.scale": "standardize"}
     return inputs | (_standardize_targets(asked, facts) or {}) or None
 
 
-def _activation(name: str, init: str | None = None) -> Callable[[Asked, Facts], Values | None]:
-    def values(asked: Asked, facts: Facts) -> Values | None:
+def _activation(name: str, init: str | None = None) -> Callable[[Plain, Facts], Values | None]:
+    def values(asked: Plain, facts: Facts) -> Values | None:
         if not asked["network"]["hidden"] or asked["network"]["activation"] == name:
             return None
         return {"network.activation": name} | ({"init": init} if init else {})
@@ -180,25 +174,25 @@ def _activation(name: str, init: str | None = None) -> Callable[[Asked, Facts], 
     return values
 
 
-def _linear_output(asked: Asked, facts: Facts) -> Values | None:
+def _linear_output(asked: Plain, facts: Facts) -> Values | None:
     if asked["network"]["output"] == "linear":
         return None
     squared = asked["network"]["cost"] in ("quadratic", "mean_squared")
     return {"network.output": "linear"} | ({} if squared else {"network.cost": "mean_squared"})
 
 
-def _logistic_output(asked: Asked, facts: Facts) -> Values | None:
+def _logistic_output(asked: Plain, facts: Facts) -> Values | None:
     return {"network.output": "logistic"} if asked["network"]["output"] != "logistic" else None
 
 
-def _cross_entropy(asked: Asked, facts: Facts) -> Values | None:
+def _cross_entropy(asked: Plain, facts: Facts) -> Values | None:
     """Logistic outputs keep their kind; without the slope in it the error is up to ten times as large, so that rates
     over 1 are taken down."""
     if facts.task != "classification" or asked["network"]["cost"] == "cross_entropy":
         return None
     output = asked["network"]["output"]
     values: Values = {} if output in ("logistic", "softmax") else {"network.output": "softmax"}
-    if facts.outputs < 2 and output != "logistic":
+    if facts.network.sizes[-1] < 2 and output != "logistic":
         values = {"network.output": "logistic"}
     values["network.cost"] = "cross_entropy"
     if asked["sgd"]["learning_rate"] > 1:
@@ -206,12 +200,12 @@ def _cross_entropy(asked: Asked, facts: Facts) -> Values | None:
     return values
 
 
-def _wider(asked: Asked, facts: Facts) -> Values | None:
+def _wider(asked: Plain, facts: Facts) -> Values | None:
     hidden = asked["network"]["hidden"]
     return {"network.hidden": [WIDER * units for units in hidden]} if hidden else None
 
 
-def _shallower(asked: Asked, facts: Facts) -> Values | None:
+def _shallower(asked: Plain, facts: Facts) -> Values | None:
     hidden = asked["network"]["hidden"]
     if len(hidden) < 2 or isinstance(asked["network"]["activation"], list):
         return None

@@ -13,18 +13,16 @@ import numpy as np
 
 from initodds.datasets import Split
 from initodds.datasets.tasks import NEARLY_ALL, Task
-from initodds.networks.activations import Activation
 from initodds.networks.curvature import Landscape
 from initodds.networks.features import Features
 from initodds.networks.network import Layer, Network, Stack
-from initodds.verdicts.symptoms import norms_by_layer, spread_evenly, symmetric
+from initodds.verdicts.causes import SMALL, VANISHED
+from initodds.verdicts.symptoms import ALIVE, norms_by_layer, spread_evenly, symmetric
 
 Array = np.ndarray
 
 LARGE = 10.0
 """Pre-activations of a larger size are told of, where no unit is flat for it."""
-SMALL = 0.05
-"""... and of a smaller size than this."""
 NODES = 64
 """Points of the Gauss-Hermite rule by which expectations over a normal number are taken."""
 
@@ -61,8 +59,9 @@ def start_of(network: Network, task: Task, layers: Sequence[Sequence[Layer]], tr
     features = Features(sample.x, np.dtype(np.float64), everything=True)
     stack = Stack(network, layers, np.dtype(np.float64)).restricted(features.present)
     landscape = Landscape(stack, features, task.targets(sample.y))
-    z = [np.concatenate([seen.pre_activations[layer] for seen in landscape.passes], 1) for layer in _range(network)]
-    a = [np.concatenate([seen.activations[layer] for seen in landscape.passes], 1) for layer in _range(network)]
+    numbers = range(len(network.layers))
+    z = [np.concatenate([seen.pre_activations[layer] for seen in landscape.passes], 1) for layer in numbers]
+    a = [np.concatenate([seen.activations[layer] for seen in landscape.passes], 1) for layer in numbers]
     is_flat = [unit.is_flat(z[layer], a[layer]) for layer, unit in enumerate(network.activations)]
     high, low = network.head.pinned(a[-1])
     is_flat.append(high | low)
@@ -78,10 +77,6 @@ def start_of(network: Network, task: Task, layers: Sequence[Sequence[Layer]], tr
         expected_flat=np.array([flat for _, flat in expected]),
         symmetric=symmetric(stack),
     )
-
-
-def _range(network: Network) -> range:
-    return range(len(network.layers))
 
 
 def _expected(network: Network, layers: Sequence[Layer], x: Array) -> tuple[list[float], list[float]]:
@@ -102,7 +97,7 @@ def _expected(network: Network, layers: Sequence[Layer], x: Array) -> tuple[list
         z, chances = normal_points(mean, variance)
         activation = network.activations[number]
         a = activation.value(z)
-        flats.append(float((_is_flat(activation, z, a) @ chances).mean()))
+        flats.append(float((activation.is_flat(z, a).astype(float) @ chances).mean()))
         sums, squares = weights.shape[1] * (a @ chances), weights.shape[1] * (a**2 @ chances)
     return sizes, flats
 
@@ -125,10 +120,6 @@ def _rule() -> tuple[Array, Array]:
     return np.polynomial.hermite_e.hermegauss(NODES)
 
 
-def _is_flat(activation: Activation, z: Array, a: Array) -> Array:
-    return activation.is_flat(z, a).astype(float)
-
-
 def in_words(start: Start, member: int) -> str:
     """What is to be seen of one network, the first thing that is wrong: in a sentence or two."""
     network = start.network
@@ -138,7 +129,7 @@ def in_words(start: Start, member: int) -> str:
         units = network.sizes[layer + 1]
         flat = round(units * start.flat[member, layer])
         where = f"hidden layer {layer + 1}" if len(network.activations) > 1 else "the hidden layer"
-        if flat >= 0.5 * units:
+        if start.flat[member, layer] > 1 - ALIVE:
             return (
                 f"{'All' if flat == units else flat} {f'{units} units' if flat == units else f'of {units} units'} of"
                 f" {where} are {activation.flat_word} on nearly every example before the first step: pre-activations"
@@ -152,13 +143,13 @@ def in_words(start: Start, member: int) -> str:
             f" {start.size[member, 0]:.3g}, where about 1 is usual; steps have to be so much smaller."
         )
     first, last = start.gradient[member, 0], start.gradient[member, -1]
-    if len(start.gradient[member]) > 1 and first < 1e-3 * last:
+    if network.activations and first < VANISHED * last:
         return f"The gradient vanishes on its way: the first layer's is {first / last:.0e} of the last one's."
-    if network.activations and start.size[member, :-1].min() < SMALL:
-        layer = int(start.size[member, :-1].argmin())
+    if network.activations and start.spread[member, :-1].min() < SMALL:
+        layer = int(start.spread[member, :-1].argmin())
         return (
-            f"The weights are small: pre-activations of hidden layer {layer + 1} have a size of"
-            f" {start.size[member, layer]:.1e}, so that hardly a signal gets through."
+            f"The weights are small: pre-activations of hidden layer {layer + 1} have a standard deviation of"
+            f" {start.spread[member, layer]:.1e} over the examples, so that hardly a signal gets through."
         )
     if start.flat[member, -1] >= 0.5:
         return "The outputs are pinned from the start, before anything is learned."

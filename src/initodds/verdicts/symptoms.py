@@ -9,11 +9,11 @@ import numpy as np
 
 from initodds.datasets import Split
 from initodds.datasets.tasks import NEARLY_ALL, Task
-from initodds.engines.optimizers import AdamW, Optimizer
+from initodds.engines.optimizers import Optimizer, State
 from initodds.networks.curvature import Landscape, cost_of, pack, sideways, unpack
 from initodds.networks.features import Features
 from initodds.networks.network import Layer, Network, Stack
-from initodds.networks.outputs import PINNED, Squared
+from initodds.networks.outputs import PINNED
 from initodds.training.evaluation import share_of_units
 
 Array = np.ndarray
@@ -26,8 +26,12 @@ CONSTANT = 0.01
 """A unit is constant if its activation's standard deviation over the examples is under this."""
 ALIKE = 1e-3
 """Units are alike if their weights differ by less than this share of the weights' root mean square."""
+ALIVE = 2 / 3
+"""Units are missing where under this share of a hidden layer's is alive."""
 STRAIGHT = 1e-3
 """A unit is straight if a straight line of its pre-activation leaves less than this share of its variance."""
+FITTED = 5000
+"""Examples that a linear model is fitted to, at most."""
 NO_SLOPE = 1e-6
 """An output is dead on an example if less than this share of what is wrong comes back from it."""
 
@@ -38,12 +42,20 @@ _SAMPLE = 500
 
 
 class Step(NamedTuple):
-    """A step of a training: the optimizer; by what the mean gradient is multiplied before it, which is the batch size
-    where gradients are summed; and how many were taken."""
+    """How M networks were trained: the optimizer; by what the mean gradient is multiplied before a step, which is the
+    batch size where gradients are summed; how many steps were taken; by which factor a schedule multiplied the learning
+    rate in the first and in the last of them; and what the optimizer had kept of each network after that, empty where
+    that is not known."""
 
     optimizer: Optimizer
     scale: float = 1.0
     taken: int = 0
+    factors: tuple[float, float] = (1.0, 1.0)
+    states: Sequence[State] = ()
+
+    def of(self, members: Array) -> "Step":
+        """That of the networks at these places (K,) alone."""
+        return self._replace(states=[self.states[member] for member in members] if self.states else ())
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +66,10 @@ class Symptoms:
     hidden_saturated: (M,) share of the hidden units that are flat on nearly all examples.
     hidden_constant: (M,) share that are constant.
     saturated_layer: (M,) the first hidden layer whose units are mostly flat, counted from 1; 0 where there is none.
-    saturated_units, saturated_high: (M,) how many units of that layer are flat, and are so at the upper end.
-    born_flat: (M,) share of the hidden units that were flat on nearly all examples before the first step.
-    born_units: (M,) how many units of the saturated layer were.
+    flattest_layer: (M,) that, or where there is none the hidden layer with the largest share of flat units; 0 where no
+        unit is flat.
+    flat_units, flat_high, born_units: (M,) how many units of the flattest layer are flat; are so at the upper end; are
+        so, and were before the first step.
     fewest_alive: (M,) of the hidden layers, the least share of units that are not flat on nearly all examples.
     straight: (M,) 1 if there are hidden units, and each is a straight line of its pre-activation on all examples.
     spread, spread_at_start: (M,) the standard deviation of the pre-activations over the examples, of the hidden layer
@@ -69,26 +82,27 @@ class Symptoms:
     score: (M,) the task's, on the training set.
     part_scores: (M, parts), as of a class the share of its examples that are named as it.
     own_output: (M, parts) what each class's output answers, on average, to the examples of it.
-    gradient: (M, L) norm of the gradient by each layer, in float64, weight decay included.
-    gradient_as_trained: (M, L) the same, of the cost alone, as it is computed in the dtype of the training.
+    gradient: (M, L) norm of the cost's gradient by each layer, in float64.
+    gradient_as_trained: (M, L) the same, as it is computed in the dtype of the training.
     gradient_zero: (M,) share of that gradient's entries that are exactly zero. Weights of a feature that no example has
         have none whatever the network, and do not count.
-    gradient_at_start: (M,) norm of the whole gradient before the first step.
+    gradient_norm: (M,) norm of the whole gradient, that of the weight decay included.
+    gradient_at_start: (M,) the same before the first step.
     growth: (M,) root mean square of the weights, as a multiple of what it was before training; infinite from zeros.
     moved: (M,) the way from the first weights to the last, as a share of the first ones' norm, of the layer where that
         share is largest; infinite from zeros.
     gain: (M,) the share of the cost that as many steps as were taken, each like one more now, would take off.
-    first_step, last_step: (M,) by what the cost is multiplied by one more step of the training, of a fresh optimizer
-        and along the gradient over all examples, from the first weights and from the last; NaN where it is not known
-        how a step is taken.
+    first_step, next_step: (M,) by what the cost is multiplied by a step of the training, along the gradient over all
+        examples: by the first one, and by one more, like the last, of an optimizer that has kept what it has; NaN where
+        it is not known how a step is taken, or what was kept.
     """
 
     hidden_saturated: Array
     hidden_constant: Array
     saturated_layer: Array
-    saturated_units: Array
-    saturated_high: Array
-    born_flat: Array
+    flattest_layer: Array
+    flat_units: Array
+    flat_high: Array
     born_units: Array
     fewest_alive: Array
     straight: Array
@@ -107,21 +121,16 @@ class Symptoms:
     gradient: Array
     gradient_as_trained: Array
     gradient_zero: Array
+    gradient_norm: Array
     gradient_at_start: Array
     growth: Array
     moved: Array
     gain: Array
     first_step: Array
-    last_step: Array
-
-    @property
-    def gradient_norm(self) -> Array:
-        """(M,) norm of the whole gradient."""
-        return np.linalg.norm(self.gradient, axis=1)
+    next_step: Array
 
 
 OF_START = (
-    "born_flat",
     "born_units",
     "born_constant",
     "spread_at_start",
@@ -150,32 +159,38 @@ def symptoms_of(
 ) -> Symptoms:
     """The symptoms of the networks of a landscape over the examples of `train`, which have the layers `trained` and
     began with the layers `initial`, None where that is not known: what would be told by them is NaN then. `step`: how a
-    step of theirs is taken, None where that is not known."""
+    step of theirs is taken, None where that is not known. What is said of the start, and of steps, is seen on at most
+    500 of the examples."""
     if initial is None:
-        found = symptoms_of(landscape, task, train, dtype, trained, trained, step)
-        return replace(found, **dict.fromkeys(OF_START, np.full(landscape.stack.replicates, np.nan)))
+        symptoms = symptoms_of(landscape, task, train, dtype, trained, trained, step)
+        return replace(symptoms, **dict.fromkeys(OF_START, np.full(landscape.stack.replicates, np.nan)))
     stack = landscape.stack
     network = stack.network
     layers = [_hidden_units(landscape, layer) for layer in range(len(network.activations))]
-    first = _first([np.asarray(seen.flat.mean(axis=1) >= MOSTLY) for seen in layers], stack.replicates)
+    saturated = _first([np.asarray(seen.flat.mean(axis=1) >= MOSTLY) for seen in layers], stack.replicates)
+    flattest = np.where(saturated, saturated, _most([seen.flat.mean(axis=1) for seen in layers], stack.replicates))
     outputs = _joined([seen.activations for seen in landscape.passes], -1)
     pinned_high, pinned_low = network.head.pinned(outputs)
     as_trained = _gradient_as_trained(landscape, task, train, dtype)
     sample = Split(*(rows[spread_evenly(len(train))] for rows in (train.x, train.y)))
     start, end = (_sampled(network, networks, task, sample) for networks in (initial, trained))
-    at_start = [_hidden_units(start, layer) for layer in range(len(network.activations))]
+    at_start, at_end = ([_hidden_units(each, layer) for layer in range(len(layers))] for each in (start, end))
+    # A unit's own change, on the same examples: so that a unit that has not moved has not become flat either.
+    became = [~before.flat & after.flat for before, after in zip(at_start, at_end, strict=True)]
     targets = task.targets(train.y)
     score, part_scores = task.scores(task.tally(outputs, train.y), train.y)
-    last_step = _after_a_step(end, step)
+    next_step = _after_the_next_step(end, step)
     least, greatest = network.head.bounded
     return Symptoms(
         hidden_saturated=share_of_units([seen.flat for seen in layers], stack.replicates),
         hidden_constant=share_of_units([seen.constant for seen in layers], stack.replicates),
-        saturated_layer=first,
-        saturated_units=_of_layer(first, [seen.flat.sum(axis=1) for seen in layers]),
-        saturated_high=_of_layer(first, [seen.upper.sum(axis=1) for seen in layers]),
-        born_flat=share_of_units([seen.flat for seen in at_start], stack.replicates),
-        born_units=_of_layer(first, [seen.flat.sum(axis=1) for seen in at_start]),
+        saturated_layer=saturated,
+        flattest_layer=flattest,
+        flat_units=_of_layer(flattest, [seen.flat.sum(axis=1) for seen in layers]),
+        flat_high=_of_layer(flattest, [seen.upper.sum(axis=1) for seen in layers]),
+        born_units=_of_layer(
+            flattest, [(seen.flat & ~new).sum(axis=1) for seen, new in zip(layers, became, strict=True)]
+        ),
         fewest_alive=_least([1 - seen.flat.mean(axis=1) for seen in layers], stack.replicates, 1.0),
         straight=_least([np.asarray(seen.straight.all(axis=1)) for seen in layers], stack.replicates, 0.0),
         spread=_least([_rms(seen.spread) for seen in layers], stack.replicates, np.inf),
@@ -190,24 +205,22 @@ def symptoms_of(
         score=score,
         part_scores=part_scores,
         own_output=task.own_outputs(outputs, train.y),
-        gradient=norms_by_layer(network, landscape.gradient + _decay(stack, step)),
+        gradient=norms_by_layer(network, landscape.gradient),
         gradient_as_trained=norms_by_layer(network, as_trained),
         gradient_zero=(as_trained == 0).mean(axis=1),
+        gradient_norm=np.linalg.norm(landscape.gradient + _decay(stack, step), axis=1),
         gradient_at_start=np.linalg.norm(start.gradient + _decay(start.stack, step), axis=1),
         growth=np.array([_growth(*pair) for pair in zip(trained, initial, strict=True)]),
         moved=np.array([_moved(*pair) for pair in zip(trained, initial, strict=True)]),
-        gain=(1 - last_step) * (step.taken if step else np.nan),
-        first_step=_after_a_step(start, step),
-        last_step=last_step,
+        gain=(1 - next_step) * (step.taken if step else np.nan),
+        first_step=_after_the_first_step(start, step),
+        next_step=next_step,
     )
 
 
 def decay_rate(step: Step | None) -> float:
-    """The weight decay that is part of the gradient, as a multiple of the weights beside the mean cost's gradient.
-    AdamW's is none: it is apart from the gradient."""
-    if step is None or isinstance(step.optimizer, AdamW):
-        return 0.0
-    return step.optimizer.weight_decay / step.scale
+    """The weight decay that is part of the gradient, as a multiple of the weights beside the mean cost's gradient."""
+    return step.optimizer.gradient_decay / step.scale if step else 0.0
 
 
 def _decay(stack: Stack, step: Step | None) -> Array:
@@ -259,6 +272,13 @@ def _first(layers: list[Array], replicates: int) -> Array:
     return np.select(layers, range(1, len(layers) + 1), 0) if layers else np.zeros(replicates)
 
 
+def _most(layers: list[Array], replicates: int) -> Array:
+    """(M,) the hidden layer, counted from 1, that has most of what each has (M,); 0 where none has any."""
+    if not layers:
+        return np.zeros(replicates)
+    return np.where(np.max(layers, axis=0) > 0, np.argmax(layers, axis=0) + 1, 0)
+
+
 def _of_layer(layer: Array, counts: list[Array]) -> Array:
     """(M,) the count of each network's `layer` (M,), counted from 1, of the counts (M,) of each; 0 for layer 0."""
     return np.select([layer == number for number in range(1, len(counts) + 1)], counts, 0) if counts else layer
@@ -288,7 +308,7 @@ def symmetric(stack: Stack) -> Array:
 def _dead_outputs(landscape: Landscape, outputs: Array, targets: Array) -> Array:
     """(M,) how many outputs are dead wherever they are wrong, of units that can be: see `Activation.flat_word`."""
     head = landscape.stack.network.head
-    if not (isinstance(head, Squared) and head.activation.flat_word == "dead"):
+    if not head.can_die:
         return np.zeros(len(outputs))
     wrong = np.abs(outputs - targets)
     error = np.abs(_joined([seen.errors for seen in landscape.passes], -1))
@@ -334,9 +354,9 @@ def _moved(trained: Sequence[Layer], initial: Sequence[Layer]) -> float:
     return float(max(ways))
 
 
-def spread_evenly(examples: int) -> Array:
-    """The rows of at most `_SAMPLE` examples."""
-    return np.unique(np.linspace(0, examples - 1, min(examples, _SAMPLE)).round().astype(int))
+def spread_evenly(examples: int, most: int = _SAMPLE) -> Array:
+    """The rows of at most so many of the examples."""
+    return np.unique(np.linspace(0, examples - 1, min(examples, most)).round().astype(int))
 
 
 def _sampled(network: Network, layers: Sequence[Sequence[Layer]], task: Task, sample: Split) -> Landscape:
@@ -347,19 +367,47 @@ def _sampled(network: Network, layers: Sequence[Sequence[Layer]], task: Task, sa
     return Landscape(stack.restricted(features.present), features, task.targets(sample.y))
 
 
-def _after_a_step(landscape: Landscape, step: Step | None) -> Array:
+def _after_the_first_step(landscape: Landscape, step: Step | None) -> Array:
     """(M,) by what the cost is multiplied by the first step of a training from here, along the whole gradient."""
     if step is None:
         return np.full(landscape.stack.replicates, np.nan)
+    return _after_a_step(landscape, step, step.factors[0], _no_slots(landscape, step.optimizer), 1)
+
+
+def _after_the_next_step(landscape: Landscape, step: Step | None) -> Array:
+    """(M,) by what the cost is multiplied by one more step, like the last, of a training that has come here; NaN where
+    an optimizer remembers, and it is not known what."""
+    if step is None or (step.optimizer.remembers and not step.states):
+        return np.full(landscape.stack.replicates, np.nan)
+    if not step.optimizer.remembers:
+        return _after_a_step(landscape, step, step.factors[1], _no_slots(landscape, step.optimizer), step.taken + 1)
+    slots = [_packed(landscape, [state.slots[slot] for state in step.states]) for slot in range(step.optimizer.slots)]
+    return _after_a_step(landscape, step, step.factors[1], slots, step.states[0].steps + 1)
+
+
+def _no_slots(landscape: Landscape, optimizer: Optimizer) -> list[Array]:
+    """What an optimizer has kept before its first step."""
+    return [np.zeros_like(landscape.gradient) for _ in range(optimizer.slots)]
+
+
+def _packed(landscape: Landscape, layers: Sequence[Sequence[Layer]]) -> Array:
+    """Layers of M networks, over all features, as vectors (M, P) of a landscape's."""
+    whole = replace(landscape.stack.network, sizes=(len(layers[0][0][0]), *landscape.stack.network.sizes[1:]))
+    stack = Stack(whole, layers, np.dtype(np.float64)).restricted(landscape.features.present)
+    return pack(stack.network, stack.weights, stack.biases)
+
+
+def _after_a_step(landscape: Landscape, step: Step, factor: float, slots: list[Array], number: int) -> Array:
+    """(M,) by what the cost is multiplied by the step of this number, from 1, along the whole gradient, of an optimizer
+    that has kept the `slots` (M, P); `factor`: the schedule's."""
     stack, network = landscape.stack, landscape.stack.network
     place = pack(network, stack.weights, stack.biases)
     gradient = landscape.gradient * step.scale
     if step.optimizer.clip_norm is not None:
         norm = np.linalg.norm(gradient, axis=1, keepdims=True)
         gradient *= step.optimizer.clip_norm / np.maximum(norm, step.optimizer.clip_norm)
-    slots = [np.zeros_like(place) for _ in range(step.optimizer.slots)]
     with np.errstate(over="ignore", invalid="ignore"):
-        step.optimizer.update(place, gradient, slots, _rates(step.optimizer, stack), 1)
+        step.optimizer.update(place, gradient, slots, factor * _rates(step.optimizer, stack), number)
         moved = cost_of(_moved_to(stack, place), landscape.features, landscape.targets)
         return np.nan_to_num(moved / np.maximum(landscape.cost, 1e-300), nan=np.inf, posinf=np.inf)
 
