@@ -7,12 +7,9 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from initodds.networks.activations import ACTIVATIONS
 from initodds.networks.curvature import (
     NEAR_ZERO,
-    RISK,
-    STEPS_TO_SEE,
     Landscape,
     cost_of,
     pack,
-    size_seen,
     spectrum,
     unpack,
 )
@@ -169,30 +166,31 @@ def test_the_share_near_zero_is_estimated(rng: np.random.Generator):
     np.testing.assert_allclose(found.greatest, [1.0, 1.0, 1.0, 1.0], atol=1e-9)
 
 
-@pytest.mark.parametrize("parameters", [9, 60, 2000])
-def test_a_few_steps_see_the_size_of_the_largest_eigenvalue(parameters: int, rng: np.random.Generator):
-    # One large eigenvalue among others that draw the iteration elsewhere: to 0, over a spread, to the other end.
-    count = parameters - 1
-    spreads = (
-        np.zeros(count),
-        np.linspace(-0.3, 0.3, count),
-        rng.uniform(-1, 0, count),
-        np.linspace(-0.03, 0.03, count),
-    )
-    repeats = 20_000 // parameters
-    for sign in (1, -1):
-        values = np.repeat([np.append(sign * spread, sign) for spread in spreads], repeats, axis=0)
-        found = spectrum(lambda v, values=values: values * v, rng.standard_normal(values.shape), most=STEPS_TO_SEE)
-        missed = found.largest < size_seen(parameters)
-        assert missed.sum() <= 1 + 4 * RISK * missed.size
+@pytest.mark.parametrize("network", KINDS, ids=lambda kind: f"{kind.sizes}-{kind.activation}-{kind.output}-{kind.cost}")
+@pytest.mark.parametrize("scale", [0.3, 3.0])
+def test_no_eigenvalue_exceeds_what_is_said(network: Network, scale: float, rng: np.random.Generator):
+    stack = Stack(network, random_layers(network, 6, rng, scale), np.dtype(np.float64))
+    x, targets = rng.random((9, 5)) * (rng.random((9, 5)) < 0.5), np.eye(3)[rng.integers(0, 3, 9)]
+    features = Features(x, np.dtype(float))
+    landscape = Landscape(stack.restricted(features.present), features, targets)
+    at_most = landscape.curvature_at_most()
+    parameters = landscape.gradient.shape[1]
+    columns = [landscape.hessian_product(np.tile(one, (6, 1))) for one in np.eye(parameters)]
+    sizes = np.abs(np.linalg.eigvalsh(np.stack(columns, axis=2))).max(axis=1)
+    assert (sizes <= at_most * (1 + 1e-9)).all()
 
 
-def test_the_chance_to_miss_it_is_what_is_said(rng: np.random.Generator):
-    # The bound's only chance: a start nearly at right angles to the eigenvector.
-    starts = rng.standard_normal((400_000, 7))
-    along = starts[:, 0] ** 2 / (starts**2).sum(axis=1)
-    unlucky = (along < size_seen(7) ** (2 * STEPS_TO_SEE - 2)).mean()
-    assert unlucky == pytest.approx(RISK, abs=4 * np.sqrt(RISK / len(starts)))
+def test_what_is_said_of_a_flat_place_is_close(rng: np.random.Generator):
+    """Hidden units at an end, and outputs nearly so: by as many times as there are outputs at most, each of which has
+    its own examples to bend on."""
+    network = Network((5, 6, 3))
+    (layers,) = random_layers(network, 1, rng)
+    layers[0] = (np.abs(layers[0][0]), np.full(6, 40.0))
+    layers[1] = (0.1 * layers[1][0], np.array([-6.0, -7.0, -8.0]))
+    x, targets = rng.random((50, 5)), np.eye(3)[rng.integers(0, 3, 50)]
+    landscape = Landscape(Stack(network, [layers], np.dtype(np.float64)), Features(x, np.dtype(float)), targets)
+    largest = spectrum(landscape.hessian_product, rng.standard_normal(landscape.gradient.shape)).largest
+    assert 1 <= landscape.curvature_at_most()[0] / largest[0] < 3
 
 
 def test_near_zero_is_relative_and_a_matrix_of_zeros_is_no_trouble(rng: np.random.Generator):

@@ -49,7 +49,7 @@ def run(*asked: str | Settings) -> Cell:
 def diagnose(trained: Cell, replicates: Iterable[int] | None = None, curvature: bool = True) -> "Diagnosis":
     """The diagnosis of the networks of a trained cell: of all, or of the replicates with these numbers, in their order.
 
-    curvature: whether the kind of point is told that each sits on, which takes most of the time: up to 0.3 s a network
+    curvature: whether the kind of point is told that each sits on, which takes most of the time: up to 0.2 s a network
         on mnist_5k.
 
     `explain` has it in words. Raises InputError where the cell has no replicate of a number, or none is named.

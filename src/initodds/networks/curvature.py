@@ -1,4 +1,5 @@
-"""The training cost around a point: gradient, exact Hessian-vector products, and the ends of the spectrum by Lanczos.
+"""The training cost around a point: gradient, exact Hessian-vector products, what no eigenvalue of the Hessian exceeds,
+and the ends of its spectrum by Lanczos.
 
 In float64 whatever the networks were trained in, over all examples, for R networks at once. A direction is a vector of
 P numbers a network: for each layer its weights (fan_in, fan_out), row after row, and then its biases, where it has any.
@@ -14,7 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
-from scipy.special import betaincinv
 
 from initodds.networks.features import Batch, Features
 from initodds.networks.network import Network, Stack, flat
@@ -32,10 +32,6 @@ NEAR_ZERO = 0.01
 # The Lanczos iteration ends where both ends are known to this share of the largest eigenvalue's size.
 RESOLUTION = NEAR_ZERO / 10
 FEWEST_STEPS, MOST_STEPS = 20, 80
-STEPS_TO_SEE = 5
-"""After so many steps `size_seen` bounds the largest eigenvalue's size from what was found for it."""
-RISK = 0.001
-"""The chance that a random start is so unlucky that this bound does not hold."""
 
 # A residual under this share of what it is left of is rounding: the vectors so far hold all that the matrix does.
 ROUNDING = 1e-13
@@ -109,6 +105,42 @@ class Landscape:
                     weights[layer] += outer(shifts[layer - 1], seen.errors[layer])
                 biases[layer] += error.sum(axis=1, keepdims=True)
         return pack(self.stack.network, weights, biases) / len(self.features)
+
+    def curvature_at_most(self) -> Array:
+        """(R,) what no eigenvalue of a network's Hessian exceeds in size: close where the network is flat, as the
+        products are then sums of next to nothing, and at the price of none.
+
+        Along a direction of norm 1, whose part in each layer has a norm of at most 1, layer by layer for each example
+
+        |z_1'| <= |(x, 1)|;  |z_l+1'| <= |W_l+1| max|f_l'| |z_l'| + |(a_l, 1)|,
+
+        and the second derivative of its cost is at most |C''| |z_L'|^2, C'' being that by the outputs' z, and from each
+        hidden layer max|behind_l f_l''| |z_l'|^2 + 2 |d_l+1| max|f_l'| |z_l'|: see `hessian_product`, whose terms these
+        are. The mean over the examples is at most the mean of these.
+        """
+        network, bias = self.stack.network, float(self.stack.network.bias)
+        sizes = [np.linalg.norm(weights, ord=2, axis=(1, 2))[:, None] for weights in self.stack.weights[1:]]
+        total = np.zeros(self.stack.replicates)
+        for chunk, seen, bends in zip(self.chunks, self.passes, self._bends, strict=True):
+            moved = np.sqrt(chunk.squares() + bias)
+            for layer, (slope, bend) in enumerate(bends[: len(network.activations)]):
+                steepest = np.abs(slope).max(axis=2)
+                error = np.linalg.norm(seen.errors[layer + 1], axis=2)
+                total += (np.abs(bend).max(axis=2) * moved**2 + 2 * error * steepest * moved).sum(axis=1)
+                reach = np.sqrt((seen.activations[layer] ** 2).sum(axis=2) + bias)
+                moved = sizes[layer] * steepest * moved + reach
+            total += (self._outputs_bend(seen, bends) * moved**2).sum(axis=1)
+        return total / len(self.features)
+
+    def _outputs_bend(self, seen: Pass, bends: list[tuple[Array, Array]]) -> Array:
+        """(R, examples) the norm of the cost's second derivative by the outputs' z, or of outputs that mix what its
+        entries bound it by."""
+        z, a, head = seen.pre_activations[-1], seen.activations[-1], self.stack.network.head
+        if head.elementwise:
+            return np.asarray(np.abs(bends[-1][1]).max(axis=2))
+        along = (np.broadcast_to(one, z.shape) for one in np.eye(z.shape[2]))
+        squares = sum((head.error_along(z, a, seen.targets, one) ** 2).sum(axis=2) for one in along)
+        return np.sqrt(np.asarray(squares))
 
     @cached_property
     def _bends(self) -> list[list[tuple[Array, Array]]]:
@@ -247,6 +279,9 @@ class Spectrum:
     least, greatest: the extreme eigenvalues. A Hessian's true least eigenvalue is never above `least`, nor its true
         greatest below `greatest`.  error: how far, at most, an eigenvalue is from each of them.
     near_zero: the share of the eigenvalues that are near zero, as estimated from one random vector.
+
+    Of a Hessian of which no more is known than what its eigenvalues do not exceed, see `within`, `least` and `greatest`
+    are that, and near_zero is NaN.
     """
 
     least: Array
@@ -258,6 +293,11 @@ class Spectrum:
     def largest(self) -> Array:
         """(R,) the size of the eigenvalue that is furthest from zero."""
         return np.maximum(np.abs(self.least), np.abs(self.greatest))
+
+
+def within(bound: Array) -> Spectrum:
+    """What is known of R Hessians whose eigenvalues do not exceed the `bound` (R,) in size."""
+    return Spectrum(-bound, bound, 2 * bound, np.full(len(bound), np.nan))
 
 
 def spectrum(
@@ -297,18 +337,6 @@ def spectrum(
         # What is left of an exhausted one is rounding, and not orthogonal to anything.
         vector = np.divide(residual, beside[:, [step]], out=np.zeros_like(residual), where=~exhausted[:, None])
     return spectrum
-
-
-def size_seen(parameters: int) -> float:
-    """The share of the size of a Hessian's largest eigenvalue, of so many parameters P, that `STEPS_TO_SEE` steps of
-    `spectrum` find at least, whatever the other eigenvalues are: but for a chance of `RISK`.
-
-    After k steps from a vector v of norm 1 the tridiagonal matrix T and the Hessian H have the same moments, up to the
-    power 2 k - 1: the first entry of T^(2 k - 2) is v^T H^(2 k - 2) v. It is at most |T|^(2 k - 2), and at least
-    s^(2 k - 2) c^2, for H's eigenvalue of size s and the component c of v along its eigenvector; c^2 of a random
-    direction has the beta distribution of 1/2 and (P - 1) / 2.
-    """
-    return float(betaincinv(1 / 2, max(parameters - 1, 1) / 2, RISK) ** (1 / (2 * STEPS_TO_SEE - 2)))
 
 
 def ritz(diagonal: Array, beside: Array, steps: Array) -> Spectrum:

@@ -81,6 +81,12 @@ class Batch(NamedTuple):
         sparse.add_product(self.ends, self.indices, self.values, rarely, out)
         return out
 
+    def squares(self) -> Array:
+        """(batch,) the sum of each row's squares."""
+        rows = np.repeat(np.arange(len(self.often)), np.diff(self.ends))
+        rarely = np.bincount(rows, self.values**2, minlength=len(self.often))
+        return np.asarray((self.often**2).sum(axis=1) + rarely)
+
     def accumulate(self, errors: Array, weights: Array) -> None:
         """Add X^T E, of the `errors` E (batch, units), in place to W, the `weights`, a contiguous array.
 

@@ -14,7 +14,7 @@ import numpy as np
 from initodds.datasets import Split
 from initodds.datasets.tasks import Task
 from initodds.initializers import VarianceScaling
-from initodds.networks.curvature import MOST_STEPS, STEPS_TO_SEE, Landscape, Spectrum, size_seen, spectrum
+from initodds.networks.curvature import Landscape, Spectrum, spectrum, within
 from initodds.networks.features import Features
 from initodds.networks.network import Layer, Network, Stack
 from initodds.verdicts.causes import Evidence, causes_of
@@ -98,7 +98,8 @@ def diagnose(
     initial: gives the layers that the network at a place, from 0 to M - 1, started from, which are thus not all held at
         once; None where they are not known.
     replicates: the M networks' numbers, for the result.  converged: (M,) bool, which of them are as they should be.
-    curved: (M,) bool, whose point is to be told: that takes 5 to 85 Hessian-vector products over all examples.
+    curved: (M,) bool, whose point is to be told: that takes up to 80 Hessian-vector products over all examples,
+        and none for a plateau.
     dtype: of the training.
     dead_recall: a part of the task whose score is under this is dead.
     step: how the M networks were trained, None where that is not known.
@@ -143,30 +144,25 @@ def diagnose(
 def _curvature(
     landscape: Landscape, step: Step | None, reference: Reference, on_step: Callable[[str], None]
 ) -> Spectrum:
-    """The spectra of the networks of a landscape. Where the gradient is negligible, `STEPS_TO_SEE` tell those of a
-    plateau, whose curvature is negligible too; only the others need the ends of their spectra."""
-    may_be_flat = np.linalg.norm(landscape.gradient, axis=1) <= NEGLIGIBLE * reference.gradient
-    if not may_be_flat.any():
+    """The spectra of the networks of a landscape. Of a plateau it is enough that both its gradient and what no
+    eigenvalue exceeds are negligible; the ends of the others' spectra are looked for."""
+    at_most = landscape.curvature_at_most() + decay_rate(step)
+    is_flat = np.linalg.norm(landscape.gradient, axis=1) <= NEGLIGIBLE * reference.gradient
+    is_flat &= at_most <= NEGLIGIBLE * reference.curvature
+    if not is_flat.any():
         return _spectrum(landscape, step, on_step)
-    seen = _spectrum(landscape, step, on_step, STEPS_TO_SEE)
-    seen_at_least = size_seen(landscape.gradient.shape[1])
-    others = np.flatnonzero(seen.largest > seen_at_least * NEGLIGIBLE * reference.curvature)
-    if not len(others):
-        return seen
-    resolved = _spectrum(landscape.of(others), step, on_step)
-    return _in_order(Spectrum, [seen, resolved], [np.arange(len(may_be_flat)), others], len(may_be_flat), {})
+    flat, others = np.flatnonzero(is_flat), np.flatnonzero(~is_flat)
+    spectra = [within(at_most[flat]), *([_spectrum(landscape.of(others), step, on_step)] if len(others) else [])]
+    return _in_order(Spectrum, spectra, [flat, others][: len(spectra)], len(is_flat), {})
 
 
-def _spectrum(
-    landscape: Landscape, step: Step | None, on_step: Callable[[str], None], most: int = MOST_STEPS
-) -> Spectrum:
+def _spectrum(landscape: Landscape, step: Step | None, on_step: Callable[[str], None]) -> Spectrum:
     """The spectrum of the Hessian of what is minimized: the cost, and the weight decay where there is any."""
     decay = decay_rate(step)
     return spectrum(
         lambda vectors: landscape.hessian_product(vectors) + decay * vectors,
         np.random.default_rng(0).standard_normal(landscape.gradient.shape),
         lambda number: on_step(f"curvature, step {number}"),
-        most,
     )
 
 
