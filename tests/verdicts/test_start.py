@@ -66,3 +66,13 @@ def test_units_that_are_all_alike_are_told_before_anything_else(train: Split):
     assert alike.symmetric.tolist() == [True]
     assert in_words(alike, 0).startswith("The units of a hidden layer have the same weights")
     assert apart.symmetric.tolist() == [False]
+
+
+def test_weights_are_small_by_what_they_answer_and_not_for_having_one_example(train: Split):
+    """One example has no spread, however large the weights are."""
+    one = Split(train.x[:1], train.y[:1])
+    network = Network((50, 4, 1), "tanh", "linear")
+    large, small = (start_of(network, Regression(1), [drawn(Normal(std), network, 0, 0)], one) for std in (0.2, 1e-3))
+    assert large.spread[0, 0] == 0
+    assert in_words(large, 0).startswith("Nothing wrong")
+    assert in_words(small, 0).startswith("The weights are small")

@@ -145,11 +145,11 @@ def in_words(start: Start, member: int) -> str:
     first, last = start.gradient[member, 0], start.gradient[member, -1]
     if network.activations and first < VANISHED * last:
         return f"The gradient vanishes on its way: the first layer's is {first / last:.0e} of the last one's."
-    if network.activations and start.spread[member, :-1].min() < SMALL:
-        layer = int(start.spread[member, :-1].argmin())
+    if network.activations and start.size[member, :-1].min() < SMALL:
+        layer = int(start.size[member, :-1].argmin())
         return (
-            f"The weights are small: pre-activations of hidden layer {layer + 1} have a standard deviation of"
-            f" {start.spread[member, layer]:.1e} over the examples, so that hardly a signal gets through."
+            f"The weights are small: pre-activations of hidden layer {layer + 1} have a size of"
+            f" {start.size[member, layer]:.1e}, so that hardly a signal gets through."
         )
     if start.flat[member, -1] >= 0.5:
         return "The outputs are pinned from the start, before anything is learned."
