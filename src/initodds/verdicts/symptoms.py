@@ -10,9 +10,9 @@ import numpy as np
 from initodds.datasets import Split
 from initodds.datasets.tasks import NEARLY_ALL, Task
 from initodds.engines.optimizers import Optimizer, State
-from initodds.networks.curvature import Landscape, cost_of, pack, sideways, unpack
+from initodds.networks.curvature import Landscape, cost_of, outer, pack, sideways, unpack, zeros_like
 from initodds.networks.features import Features
-from initodds.networks.network import Layer, Network, Stack
+from initodds.networks.network import Layer, Network, Stack, flat
 from initodds.networks.outputs import PINNED
 from initodds.training.evaluation import share_of_units
 
@@ -318,16 +318,21 @@ def _dead_outputs(landscape: Landscape, outputs: Array, targets: Array) -> Array
 
 def _gradient_as_trained(landscape: Landscape, task: Task, train: Split, dtype: np.dtype) -> Array:
     """(M, P) the gradient over all examples as the training computes it, in `dtype`, layer by layer."""
-    stack, present = landscape.stack, landscape.features.present
-    as_trained = Stack(stack.network, [stack.replicate(r) for r in range(stack.replicates)], dtype)
-    targets = task.targets(train.y).astype(dtype)
-    total = np.zeros(())
+    features, targets = Features(train.x, dtype), task.targets(train.y).astype(dtype)
+    stack = Stack(landscape.stack.network, [landscape.stack.replicate(r) for r in range(len(landscape.cost))], dtype)
+    weights, biases = zeros_like(stack)
     for start in range(0, len(train), _EXAMPLES):
-        rows = slice(start, start + _EXAMPLES)
-        x = train.x[rows, present].astype(dtype)
-        gradient = pack(stack.network, *as_trained.gradient(x, targets[rows]))
-        total = total + gradient * dtype.type(len(x) / len(train))
-    return total
+        x, y = features.part(start, start + _EXAMPLES), targets[start : start + _EXAMPLES]
+        buffers = stack.buffers(len(y))
+        x.product(stack.weights[0], out=flat(buffers.activations[0]))
+        stack.onward(buffers)
+        errors = stack.backward(y, buffers, 1 / len(train))
+        x.accumulate(flat(errors[0]), weights[0])
+        for layer, error in enumerate(errors):
+            if layer:
+                weights[layer] += outer(buffers.activations[layer - 1], error)
+            biases[layer] += error.sum(axis=1, keepdims=True)
+    return pack(stack.network, weights, biases)
 
 
 def norms_by_layer(network: Network, vectors: Array) -> Array:
