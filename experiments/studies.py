@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -28,10 +28,19 @@ def sweep(folder: Path, *experiments: str, overrides: Sequence[str] = ()) -> Non
         subprocess.run(command, cwd=folder, check=True)
 
 
-def write_results(folder: Path, settings: list[str], measured: list[str]) -> None:
+def write_results(
+    folder: Path,
+    settings: list[str],
+    measured: list[str],
+    completed: Callable[[pd.DataFrame], pd.DataFrame] = lambda frame: frame,
+) -> None:
     """Write results.csv from the folder's runs.db: one row a replicate, with these columns and its seed, number, order
-    and outcome. A replicate that two sweeps have trained alike, with the same settings, stands there once."""
+    and outcome. A replicate that two sweeps have trained alike, with the same settings, stands there once.
+
+    completed: the rows of `load_replicates` to the same with what a study adds to them.
+    """
     frame = load_replicates(f"sqlite:///{folder}/runs.db").drop_duplicates([*settings, "seed", "replicate"])
+    frame = completed(frame)
     columns = [*settings, "seed", "replicate", "order", "outcome", *measured]
     frame[columns].to_csv(folder / "results.csv", index=False, float_format="%.5g")
 

@@ -16,7 +16,12 @@ import pandas as pd
 from studies import rate, read_results, sweep, write_results
 from tabulate import tabulate
 
+from initodds.cells import cell
+from initodds.networks.curvature import Landscape, spectrum
+from initodds.networks.features import Features
+from initodds.networks.network import Stack
 from initodds.statistics import figures
+from initodds.tracking import loading, reading, records, stored_settings
 from initodds.verdicts.diagnosis import NEGLIGIBLE
 from initodds.verdicts.escape import VARIANTS
 from initodds.vocabulary import CAUSES, POINTS
@@ -41,8 +46,35 @@ MEASURED = [
     "eigenvalues_near_zero",
     *(f"escaped_{name}" for name in WAYS_OUT),
 ]
+ENDS = ["eigenvalue_least", "eigenvalue_greatest", "eigenvalues_near_zero"]
+STEPS = 20
 KINDS = ["U[0, 1]", "U[-0.5, 0.5], summed", "N(0, 1), a dead digit", "zeros", "healthy"]
 EXPERIMENTS = ("why/saturated", "why/summed", "why/digit", "why/healthy")
+
+
+def with_plateau_ends(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the ends of the spectra of the networks on a plateau, which a diagnosis tells without them: by
+    `STEPS` steps of Lanczos, from the weights that were kept."""
+    store = loading.open_store(f"sqlite:///{FOLDER}/runs.db", None)
+    frame = frame.set_index(["cell", "replicate"])
+    flat = set(frame.index[frame["point"] == "flat"])
+    for tracked in loading.finished_cells(store, None):
+        fingerprint = tracked.asked.fingerprint
+        for part in tracked.parts if any(cell_of == fingerprint for cell_of, _ in flat) else ():
+            settings = stored_settings.validated(reading.read_settings(store, part.run.id), part.run.id)
+            subject = cell.subject_of(settings)
+            train = subject.data.train
+            features, targets = Features(train.x, np.dtype(np.float64)), subject.task.targets(train.y)
+            arrays = reading.read_arrays(store, part.run.id, records.WEIGHTS)
+            for replicate, layers in zip(arrays["replicates"].tolist(), records.layers_of(arrays), strict=True):
+                if (fingerprint, replicate) in flat:
+                    stack = Stack(subject.network, [layers], np.dtype(np.float64)).restricted(features.present)
+                    landscape = Landscape(stack, features, targets)
+                    start = np.random.default_rng(0).standard_normal(landscape.gradient.shape)
+                    ends = spectrum(landscape.hessian_product, start, most=STEPS)
+                    numbers = [ends.least[0], ends.greatest[0], ends.near_zero[0]]
+                    frame.loc[(fingerprint, replicate), ENDS] = numbers
+    return frame.reset_index()
 
 
 def results() -> pd.DataFrame:
@@ -191,7 +223,7 @@ def main() -> None:
     if sys.argv[1:] != ["analyse"]:
         sweep(FOLDER, *EXPERIMENTS)
         sweep(FOLDER, *EXPERIMENTS, overrides=["data=mnist", "sgd.epochs=1"])
-        write_results(FOLDER, SETTINGS, MEASURED)
+        write_results(FOLDER, SETTINGS, MEASURED, with_plateau_ends)
     text = summary()
     (FOLDER / "summary.md").write_text(text)
     print(text)

@@ -279,25 +279,21 @@ class Spectrum:
     least, greatest: the extreme eigenvalues. A Hessian's true least eigenvalue is never above `least`, nor its true
         greatest below `greatest`.  error: how far, at most, an eigenvalue is from each of them.
     near_zero: the share of the eigenvalues that are near zero, as estimated from one random vector.
-
-    Of a Hessian of which no more is known than what its eigenvalues do not exceed, see `within`, `least` and `greatest`
-    are that, and near_zero is NaN.
+    largest: the size of the eigenvalue that is furthest from zero. Where nothing else is known, and all others are NaN,
+        what no eigenvalue exceeds in size.
     """
 
     least: Array
     greatest: Array
     error: Array
     near_zero: Array
-
-    @property
-    def largest(self) -> Array:
-        """(R,) the size of the eigenvalue that is furthest from zero."""
-        return np.maximum(np.abs(self.least), np.abs(self.greatest))
+    largest: Array
 
 
 def within(bound: Array) -> Spectrum:
-    """What is known of R Hessians whose eigenvalues do not exceed the `bound` (R,) in size."""
-    return Spectrum(-bound, bound, 2 * bound, np.full(len(bound), np.nan))
+    """What is known of R Hessians whose eigenvalues do not exceed the `bound` (R,) in size, and no more."""
+    unknown = np.full(len(bound), np.nan)
+    return Spectrum(unknown, unknown, unknown, unknown, bound)
 
 
 def spectrum(
@@ -347,5 +343,6 @@ def ritz(diagonal: Array, beside: Array, steps: Array) -> Spectrum:
         values, vectors = eigh_tridiagonal(d[:n], b[: n - 1])
         near_zero = np.abs(values) < NEAR_ZERO * np.abs(values).max()
         error = b[n - 1] * np.abs(vectors[-1, [0, -1]]).max()
-        ends.append((values[0], values[-1], error, (vectors[0, near_zero] ** 2).sum()))
+        largest = np.abs(values[[0, -1]]).max()
+        ends.append((values[0], values[-1], error, (vectors[0, near_zero] ** 2).sum(), largest))
     return Spectrum(*np.array(ends).T)

@@ -56,7 +56,8 @@ class Diagnosis:
 
     task: what they were asked.  dead_recall: a part of it whose score is under this is dead.
     cause: (M,) str, one of `CAUSES`.  point: (M,) str, one of `POINTS`, or "" where it was not asked for.
-    symptoms, spectrum: of the same networks; NaN where a network is not finite, or its point was not asked for.
+    symptoms, spectrum: of the same networks; NaN where a network is not finite, or its point was not asked for. Of a
+        plateau the spectrum has no more than what no eigenvalue exceeds.
     straight_score: of the best linear model of at most `FITTED` of the examples, spread evenly, on these; NaN where no
         network is a straight line.
     """
@@ -190,7 +191,7 @@ def _in_order(
 
 
 def points_of(gradient_norm: Array, spectrum: Spectrum, reference: Reference) -> Array:
-    """(M,) str: the kind of point each network sits on, the first of these that holds; "" where the spectrum is NaN.
+    """(M,) str: the kind of point each network sits on, the first of these that holds; "" where it was not looked at.
 
     not_stationary: the gradient is not negligible.
     flat: the gradient and every curvature are negligible: a plateau.
@@ -198,7 +199,7 @@ def points_of(gradient_norm: Array, spectrum: Spectrum, reference: Reference) ->
     minimum: at a stationary point there is none.
     """
     conditions = [
-        np.isnan(spectrum.least),
+        np.isnan(spectrum.largest),
         gradient_norm > NEGLIGIBLE * reference.gradient,
         spectrum.largest <= NEGLIGIBLE * reference.curvature,
         spectrum.least < -CLEAR * spectrum.largest,
