@@ -82,9 +82,9 @@ def run_with_a_full_end() -> None:
     """`initodds`, whose disk is full once all cells of a sweep are trained."""
     of_sweep = summary.of_sweep
 
-    def late(*arguments: Any) -> None:
+    def late(*arguments: Any, **named: Any) -> None:
         Disk(Path.cwd()).fill()
-        of_sweep(*arguments)
+        of_sweep(*arguments, **named)
 
     summary.of_sweep = late
     run.main()
