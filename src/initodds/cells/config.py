@@ -59,6 +59,8 @@ def composed_of(overrides: Sequence[str]) -> DictConfig:
 
 def own_part(config: DictConfig) -> DictConfig:
     """A composed config without Hydra's own part."""
+    if "hydra" not in config:
+        return config
     own: DictConfig = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     OmegaConf.set_struct(own, OmegaConf.is_struct(config))  # no more keys than there are, as the copy has forgotten
     return own

@@ -182,13 +182,13 @@ def rows_of(frame: pd.DataFrame, part: Part) -> pd.DataFrame:
 
 def artifact(store: Store, run_id: str, name: str) -> bytes:
     """The content of a run's artifact. Raises InputError where it has none of that name, or it cannot be read."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            if (local := _folder_of(store, run_id)) is not None:
-                return (local / name).read_bytes()
+    try:
+        if (local := _folder_of(store, run_id)) is not None:
+            return (local / name).read_bytes()
+        with tempfile.TemporaryDirectory() as folder:
             return Path(store.client.download_artifacts(run_id, name, folder)).read_bytes()
-        except store_errors() as error:
-            raise InputError(f"run {run_id}: its artifact {name} cannot be read ({one_line(error)[:200]})") from error
+    except store_errors() as error:
+        raise InputError(f"run {run_id}: its artifact {name} cannot be read ({one_line(error)[:200]})") from error
 
 
 def _folder_of(store: Store, run_id: str) -> Path | None:
