@@ -142,7 +142,7 @@ def test_a_disk_that_is_full_at_the_end_of_a_sweep_and_at_its_report(disk: Disk)
     assert len(again.stdout.splitlines()) == 8  # the table
     assert replicates(disk.folder) == kept
     disk.fill()
-    assert "--out=report: cannot be written" in failure(command(disk.folder, main=report.main))
+    assert "--out=report: a folder that cannot be written" in failure(command(disk.folder, main=report.main))
     elsewhere = str(disk.folder.parent / "report")
     assert command(disk.folder, f"--out={elsewhere}", main=report.main).returncode == 0
     assert replicates(disk.folder) == kept

@@ -20,7 +20,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from initodds.cells import advice
 from initodds.cells.config import own_part
-from initodds.vocabulary import InputError, one_line
+from initodds.sweeps.folders import writing
+from initodds.vocabulary import InputError
 
 
 def combinations(overrides: Sequence[str], loader: ConfigLoader) -> list[list[str]]:
@@ -46,11 +47,8 @@ def combinations(overrides: Sequence[str], loader: ConfigLoader) -> list[list[st
 def save(config: DictConfig) -> None:
     """Keep the config of a sweep in its folder. Raises InputError where that cannot be written."""
     folder = Path(config.hydra.sweep.dir)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder, "hydra.sweep.dir="):
         OmegaConf.save(config, folder / "multirun.yaml")
-    except OSError as error:
-        raise InputError(f"hydra.sweep.dir={folder}: a folder that cannot be written ({one_line(error)})") from error
 
 
 class SweepLoader:
