@@ -74,8 +74,8 @@ class CellSweeper(Sweeper):
         planned = plan.read(cells, composer)
         with plan.sweep_run(store, planned, name, rerun=bool(tracked.rerun)).ending() as run, run.pulse():
             jobs.begin(run.id, jobs.swept_keys([cell.overrides for cell in planned]))
-            runs = reading.finished_runs(store)
-            todo = plan.to_do(store, run.id, planned, {} if tracked.rerun else runs)
+            runs = {} if tracked.rerun else reading.finished_runs(store)
+            todo = plan.to_do(store, run.id, planned, runs)
             if tracked_already := sum(cell.error is None for cell in planned) - len(todo):
                 print(f"{tracked_already} of {len(planned)} cells need not be run", file=sys.stderr)
             for cell in planned:
@@ -87,12 +87,13 @@ class CellSweeper(Sweeper):
                 while precision is not None:
                     before, planned = planned, rounds.next_round(store, planned, first, precision, composer)
                     more = [cell for cell, was in zip(planned, before, strict=True) if cell is not was]
-                    if not (todo := plan.to_do(store, run.id, more, reading.finished_runs(store))):
+                    if not more:
                         break
                     plan.list_cells(run, planned)
+                    todo = plan.to_do(store, run.id, more, reading.finished_runs(store))
                     monitor.cells += len(todo)
                     returned += self.launch(todo, len(returned))
-            if returned:
+            if returned or tracked.rerun:
                 runs = reading.finished_runs(store)
             failed = reading.failed_cells(store, run.id, runs)
             ending.finish(store, run, reading.tracked_cells(store, run.id, runs), failed)
