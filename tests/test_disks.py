@@ -82,9 +82,9 @@ def run_with_a_full_end() -> None:
     """`initodds`, whose disk is full once all cells of a sweep are trained."""
     of_sweep = summary.of_sweep
 
-    def late(*arguments: Any) -> None:
+    def late(*arguments: Any, **named: Any) -> None:
         Disk(Path.cwd()).fill()
-        of_sweep(*arguments)
+        of_sweep(*arguments, **named)
 
     summary.of_sweep = late
     run.main()
@@ -105,8 +105,8 @@ def map_with_a_full_end() -> None:
 @pytest.mark.soak
 def test_a_disk_that_is_full_at_the_start(disk: Disk):
     disk.fill()
-    for arguments in (GRID, SMALL):
-        assert "No space left on device" in failure(command(disk.folder, *arguments))
+    for arguments, said in ((GRID, "No space left on device"), (SMALL, "database or disk is full")):
+        assert said in failure(command(disk.folder, *arguments))
     disk.free()
     assert command(disk.folder, *GRID).returncode == 0
     assert len(replicates(disk.folder)) == 12
@@ -142,7 +142,7 @@ def test_a_disk_that_is_full_at_the_end_of_a_sweep_and_at_its_report(disk: Disk)
     assert len(again.stdout.splitlines()) == 8  # the table
     assert replicates(disk.folder) == kept
     disk.fill()
-    assert "--out=report: cannot be written" in failure(command(disk.folder, main=report.main))
+    assert "--out=report: a folder that cannot be written" in failure(command(disk.folder, main=report.main))
     elsewhere = str(disk.folder.parent / "report")
     assert command(disk.folder, f"--out={elsewhere}", main=report.main).returncode == 0
     assert replicates(disk.folder) == kept

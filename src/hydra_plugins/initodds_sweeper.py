@@ -46,7 +46,7 @@ class CellSweeper(Sweeper):
 
         Ends the command with status 1 where a cell failed. Raises InputError or HydraException where none can be run.
         """
-        from initodds.sweeps import composing, edges, jobs, plan, rounds, summary
+        from initodds.sweeps import composing, edges, ending, jobs, plan, rounds
         from initodds.sweeps.progress import Monitor
         from initodds.tracking import reading, unsent
         from initodds.tracking.store import bury, connect_at_start
@@ -74,7 +74,8 @@ class CellSweeper(Sweeper):
         planned = plan.read(cells, composer)
         with plan.sweep_run(store, planned, name, rerun=bool(tracked.rerun)).ending() as run, run.pulse():
             jobs.begin(run.id, jobs.swept_keys([cell.overrides for cell in planned]))
-            todo = plan.to_do(store, run.id, planned, rerun=bool(tracked.rerun))
+            runs = {} if tracked.rerun else reading.finished_runs(store)
+            todo = plan.to_do(store, run.id, planned, runs)
             if tracked_already := sum(cell.error is None for cell in planned) - len(todo):
                 print(f"{tracked_already} of {len(planned)} cells need not be run", file=sys.stderr)
             for cell in planned:
@@ -86,17 +87,16 @@ class CellSweeper(Sweeper):
                 while precision is not None:
                     before, planned = planned, rounds.next_round(store, planned, first, precision, composer)
                     more = [cell for cell, was in zip(planned, before, strict=True) if cell is not was]
-                    if not (todo := plan.to_do(store, run.id, more, rerun=False)):
+                    if not more:
                         break
                     plan.list_cells(run, planned)
+                    todo = plan.to_do(store, run.id, more, reading.finished_runs(store))
                     monitor.cells += len(todo)
                     returned += self.launch(todo, len(returned))
-            tracked_cells, failed = reading.tracked_cells(store, run.id), reading.failed_cells(store, run.id)
-            summary.of_sweep(store, run, tracked_cells, failed)
-            if tracked_cells:
-                from initodds.sweeps import report
-
-                report.log(store, run, tracked_cells, failed)
+            if returned or tracked.rerun:
+                runs = reading.finished_runs(store)
+            failed = reading.failed_cells(store, run.id, runs)
+            ending.finish(store, run, reading.tracked_cells(store, run.id, runs), failed)
         if failed:
             sys.exit(
                 f"initodds: {len(failed)} {'cell' if len(failed) == 1 else 'cells'} failed; the others are tracked"

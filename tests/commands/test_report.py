@@ -141,7 +141,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(folder: Path):
     done = report(folder, "--out", "mlflow.db/report")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith("initodds-report: --out=mlflow.db/report: cannot be written")
+    assert line.startswith("initodds-report: --out=mlflow.db/report: a folder that cannot be written")
 
 
 @pytest.fixture(scope="module")

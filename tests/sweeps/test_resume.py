@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from initodds import analysis
+from initodds.sweeps import ending
 from initodds.tracking import loading, writers
 from initodds.tracking import store as store_module
 from initodds.vocabulary import InputError
@@ -48,6 +49,54 @@ def test_the_same_command_again_does_nothing_anew(tmp_path: Path, monkeypatch: p
     assert "4 of 4 cells need not be run" in again.stderr
     assert [run.info.run_id for run in started(tmp_path, monkeypatch)] == [run.info.run_id for run in before]
     assert {run.info.status for run in started(tmp_path, monkeypatch)} == {"FINISHED"}
+
+
+def test_results_are_written_again_where_they_would_be_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    xor = ("-m", "data=xor", "network.hidden=[2]", "sgd.batch_size=4", "sgd.epochs=1", "tracking.replicates=table")
+    sweep = (*xor, "init=unit,half", "sgd.learning_rate=1,2")
+
+    def results() -> dict[str, str]:
+        (page,) = tmp_path.glob("mlruns/initodds/*/artifacts/report.html")
+        return {path.name: f"{path.stat().st_mtime_ns} {path.read_text()}" for path in page.parent.glob("r*[mdvl]")}
+
+    def after(*arguments: str) -> dict[str, str]:
+        assert command(tmp_path, *(arguments or (*sweep, "replicates=2"))).returncode == 0
+        return results()
+
+    first = after()
+    assert set(first) == {"rates.md", "rates.csv", "report.html"}
+    assert after() == first
+    (run,) = [run for run in started(tmp_path, monkeypatch) if run.data.tags["level"] == "sweep"]
+    client, page = open_store(tmp_path).client, Path(run.info.artifact_uri, "report.html")
+
+    page.unlink()
+    assert after()["report.html"].partition(" ")[2] == first["report.html"].partition(" ")[2]
+    written = after()
+    client.set_tag(run.info.run_id, ending.TAG, "")  # as one that is killed while it writes leaves it
+    assert after() != written
+    written = after()
+    (cell, *_) = [run for run in started(tmp_path, monkeypatch) if run.data.tags["level"] == "cell"]
+    client.delete_run(cell.info.run_id)  # so that it is trained again, in another run
+    again = after()
+    assert again != written
+    assert after() == again
+    more = after(*sweep, "replicates=3")
+    assert "12 networks" in more["rates.md"]
+    fewer = after()  # the same runs, of which fewer replicates are asked for
+    assert "8 networks" in fewer["rates.md"]
+
+
+def test_results_are_made_of_the_code_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    module = tmp_path / "initodds" / "sweeps" / "ending.py"
+    monkeypatch.setattr(ending, "__file__", str(module))
+    states = []
+    for content in ("a = 1", "a = 2"):
+        module.parent.mkdir(parents=True, exist_ok=True)
+        (module.parent / "report.html.j2").write_text(content)
+        ending.state_of_code.cache_clear()
+        states.append(ending.state_of_code())
+    ending.state_of_code.cache_clear()
+    assert states[0] != states[1]
 
 
 def test_more_replicates_train_only_the_new_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

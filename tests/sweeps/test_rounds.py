@@ -36,6 +36,7 @@ def test_each_cell_gets_as_many_replicates_as_it_needs(tmp_path: Path):
     assert {row[0]: int(row[1]) for row in rows} == used.to_dict()
     again = command(tmp_path, *asked)
     assert again.returncode == 0
+    assert again.stdout == done.stdout
     assert len(analysis.load_replicates(f"sqlite:///{tmp_path}/mlflow.db")) == len(frame)
 
 

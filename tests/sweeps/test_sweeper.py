@@ -57,6 +57,9 @@ def test_cells_are_composed_as_hydra_does(loader: ConfigLoader, sweep: DictConfi
             composed = composer(overrides)
             assert OmegaConf.to_container(composed) == OmegaConf.to_container(expected)
             assert resolved(composed) == resolved(expected)
+            cell = composer.cell(overrides)
+            assert OmegaConf.to_container(cell.own, resolve=True) == resolved(expected)
+            assert cell.choices == dict(expected.hydra.runtime.choices)
 
 
 def resolved(config: DictConfig) -> Any:
@@ -86,9 +89,9 @@ def test_what_hydra_does_not_accept_is_not_accepted(override: str, loader: Confi
     with pytest.raises(HydraException):
         loader.load_sweep_config(sweep, ["init=half", override])
     composer = Composer(loader, sweep)
-    for _ in range(2):
+    for composes in (composer, composer.cell, composer):
         with pytest.raises(InputError) as raised:
-            composer(["init=half", override])
+            composes(["init=half", override])
         assert "\n" not in str(raised.value)
 
 

@@ -26,7 +26,7 @@ TRIAL = np.linspace(0, 1, 15).reshape(5, 3)
 """A few examples of three features, to try an initializer on when the config is read."""
 
 
-OF_SWEEPS = ("hydra", "edge", "precision", "replicates_most")
+OF_SWEEPS = ("edge", "precision", "replicates_most")
 """What is no setting of a cell, but of how many are run."""
 
 SUITED = {"classification": "logistic", "regression": "linear"}
@@ -57,16 +57,30 @@ def composed_of(overrides: Sequence[str]) -> DictConfig:
         raise InputError(advice.of_composing(error)) from error
 
 
+def own_part(config: DictConfig) -> DictConfig:
+    """A composed config without Hydra's own part."""
+    if "hydra" not in config:
+        return config
+    own: DictConfig = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    OmegaConf.set_struct(own, OmegaConf.is_struct(config))  # no more keys than there are, as the copy has forgotten
+    return own
+
+
 def read(config: DictConfig) -> Settings:
     """The settings in a composed config. Raises InputError for the first value that is not accepted.
 
     Where the outputs are to suit the task, the data are loaded to tell it, and it raises what that raises.
     """
-    ours = OmegaConf.masked_copy(config, [str(key) for key in config if key not in OF_SWEEPS])
+    return read_own(own_part(config))
+
+
+def read_own(ours: DictConfig) -> Settings:
+    """`read`, of the `own_part` of a composed config."""
     try:
-        plain: Any = OmegaConf.to_container(ours, resolve=True, throw_on_missing=True)
+        whole: Any = OmegaConf.to_container(ours, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise InputError(advice.of_value(error)) from error
+    plain = {key: value for key, value in whole.items() if key not in OF_SWEEPS}
     try:
         settings = Settings.model_validate(_with_suited_output(plain))
     except ValidationError as error:

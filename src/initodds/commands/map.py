@@ -7,13 +7,13 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from initodds.commands.manners import Parser, ends_in_a_line, ends_with_its_reader
-from initodds.vocabulary import InputError, one_line
+from initodds.sweeps.folders import writing
+from initodds.vocabulary import InputError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -231,26 +231,16 @@ def _picture(plane: "Plane", results: "Results") -> "Picture":
 
 def _require_writable(folder: Path) -> None:
     """Make the folder. Raises InputError where nothing can be written there."""
-    with _writing(folder), tempfile.TemporaryFile(dir=folder):
+    with writing(folder, "--out "), tempfile.TemporaryFile(dir=folder):
         pass
 
 
 def _write_pictures(frame: "DataFrame", plane: "Plane", folder: Path) -> None:
     from initodds.statistics import plane_figures
 
-    with _writing(folder):
+    with writing(folder, "--out "):
         for name, figure in plane_figures.pictures(frame, plane.x.key, plane.y.key).items():
             figure.savefig(folder / f"{name}.png")
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """The folder is there within the `with` block. Raises InputError where it or what is in it cannot be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        raise InputError(f"--out {folder}: a folder that cannot be written ({one_line(error)})") from error
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ import warnings
 from pathlib import Path
 
 from initodds.commands.manners import Parser, ends_in_a_line, ends_with_its_reader
+from initodds.sweeps.folders import writing
 from initodds.tracking import loading
 from initodds.tracking.store import DEFAULT_EXPERIMENT, DEFAULT_URI
-from initodds.vocabulary import InputError, one_line
 
 
 @ends_with_its_reader()
@@ -48,12 +48,9 @@ def write(sweep: str, folder: Path, uri: str, experiment: str) -> tuple[Path, in
     pictures = {f"{name}.svg": picture for name, picture in made.pictures.items() if picture.startswith("<?xml")}
     contents = {**dict(report.csv_of(made.tables)), **pictures}
     contents[report.NAME] = made.html(beside=list(contents))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder, "--out="):
         for name, content in contents.items():
             (folder / name).write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"--out={folder}: cannot be written ({one_line(error)})") from error
     return folder / report.NAME, len(made.networks)
 
 

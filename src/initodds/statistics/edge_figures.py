@@ -7,6 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from initodds.statistics.colours import COLOURS
+from initodds.statistics.labels import short
+from initodds.statistics.panels import panels
 from initodds.statistics.rates import wilson
 
 
@@ -19,8 +21,6 @@ def edges(
     table: one row an edge: the settings that tell them apart, key, low, high, predicted, networks, note.
     tried: of each edge, columns value, hits, n.
     """
-    from initodds.statistics.figures import panels, short
-
     count = len(table)
     figure, _ = panels(1, 7, 1.4 + 1.25 * count)
     figure.clear()

@@ -138,6 +138,6 @@ def groups_of_networks(frame: pd.DataFrame, by: Columns) -> Iterator[tuple[dict[
     >>> [len(group) for by in ("init", []) for _, group in groups_of_networks(frame, by)]
     [1, 1, 1]
     """
-    known = all(column in frame for column in NETWORK)
-    for values, group in groups(frame, by):
-        yield values, group.drop_duplicates(list(NETWORK)) if known else group
+    if all(column in frame for column in NETWORK):
+        frame = frame.drop_duplicates(list(dict.fromkeys([*names(by), *NETWORK])))
+    yield from groups(frame, by)

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 from initodds.statistics.colours import COLOURS
 from initodds.statistics.frames import require_columns
 from initodds.statistics.grids import grid_of, is_log, shares
+from initodds.statistics.panels import panels
 from initodds.vocabulary import OUTCOMES
 
 Array = np.ndarray
@@ -29,7 +30,6 @@ def plane_map(frame: pd.DataFrame, x: str, y: str, ax: Axes, value: str = "outco
 
     Raises InputError where a column is missing, or a point of the grid.
 
-    >>> from initodds.statistics.figures import panels
     >>> frame = pd.DataFrame({"a": [0.0, 1.0, 0.0, 1.0], "b": [0.0, 0.0, 2.0, 2.0], "outcome": "stuck"})
     >>> [text.get_text() for text in plane_map(frame, "a", "b", panels(1, 4, 4)[1][0]).get_legend().get_texts()]
     ['stuck 100 %']
@@ -67,8 +67,6 @@ def plane_map(frame: pd.DataFrame, x: str, y: str, ax: Axes, value: str = "outco
 
 def pictures(frame: pd.DataFrame, x: str, y: str) -> dict[str, Figure]:
     """The pictures of a map: outcome and cost, each a figure of its own."""
-    from initodds.statistics.figures import panels
-
     drawn = {}
     for value, width in (("outcome", 6.0), ("cost", 6.6)):
         figure, (ax,) = panels(1, width, 6.2)

@@ -1,6 +1,7 @@
 """Outcomes to rates, each with its n and an interval. Tidy frames in and out."""
 
 from collections.abc import Iterable
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -54,12 +55,18 @@ def wilson(count: np.ndarray | float, n: np.ndarray | float) -> tuple[np.ndarray
     >>> low.round(3).tolist(), high.round(3).tolist()
     ([0.336, 0.28], [0.664, 0.72])
     """
-    z = scipy.stats.norm.ppf((1 + CONFIDENCE) / 2)
+    z = _quantile()
     share = np.asarray(count) / n
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     # Exact at the ends, where the formula is 0 and 1 but for rounding.
     return np.where(share == 0, 0, middle - half), np.where(share == 1, 1, middle + half)
+
+
+@cache
+def _quantile() -> float:
+    """How many standard errors an interval goes to either side."""
+    return float(scipy.stats.norm.ppf((1 + CONFIDENCE) / 2))
 
 
 def rates(frame: pd.DataFrame, by: Columns, method: str = "wilson") -> pd.DataFrame:
@@ -119,13 +126,20 @@ def of_counts(counts: pd.DataFrame, by: Columns, method: str = "wilson") -> pd.D
     require_columns(counts, RESULT, by=by)
     require_own_columns(counts, *OUTCOMES)
     by = names(by)
-    n = counts[list(OUTCOMES)].sum(axis=1)
-    long = counts.assign(n=n).melt([*by, "n"], OUTCOMES, "outcome", "count", ignore_index=False)
-    long = long.sort_index(kind="stable").reset_index(drop=True).astype({"count": int, "n": int})
-    bounds = [interval(count, size, method) for count, size in zip(long["count"], long["n"], strict=True)]
-    low, high = zip(*bounds, strict=True)
-    long = long.assign(rate=long["count"] / long["n"], low=low, high=high)
-    return long[[*by, "outcome", "count", "n", "rate", "low", "high"]]
+    each = counts[list(OUTCOMES)].to_numpy(int)
+    count, n = each.ravel(), np.repeat(each.sum(axis=1), len(OUTCOMES))
+    low, high = _intervals(count, n, method)
+    long = counts[by].iloc[np.repeat(np.arange(len(counts)), len(OUTCOMES))].reset_index(drop=True)
+    outcome = np.tile(np.array(OUTCOMES, dtype=object), len(counts))
+    return long.assign(outcome=outcome, count=count, n=n, rate=count / n, low=low, high=high)
+
+
+def _intervals(count: np.ndarray, n: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:
+    """`interval` of many rates, (low, high) of the length of `count` and `n`. Raises InputError as it does."""
+    if method == "wilson" and (n > 0).all() and (count >= 0).all():
+        return wilson(count, n)
+    low, high = zip(*(interval(c, size, method) for c, size in zip(count, n, strict=True)), strict=True)
+    return np.array(low), np.array(high)
 
 
 def in_words(count: int, n: int, low: float, high: float) -> str:

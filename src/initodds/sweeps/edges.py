@@ -115,7 +115,7 @@ def questions_of(
 def sweep(
     store: Store,
     questions: Sequence[Question],
-    compose: composing.Composer,
+    composer: composing.Composer,
     name: str,
     config: DictConfig,
     launch: Callable[[Sequence[list[str]], int], list[Any]],
@@ -128,7 +128,7 @@ def sweep(
     first = [question.cell(value) for question in questions for value in question.search.ask()]
     for question in questions:
         question.cells = 0
-    planned = plan.read(first, compose)
+    planned = plan.read(first, composer)
     for each in planned:
         if each.error is not None:
             raise InputError(f"{each.asked.name}: {each.error}")
@@ -140,11 +140,11 @@ def sweep(
         every: list[Planned] = []
         with Monitor(0) as monitor:
             while asking := [(question, value) for question in questions for value in question.search.ask()]:
-                cells = plan.read([question.cell(value) for question, value in asking], compose)
+                cells = plan.read([question.cell(value) for question, value in asking], composer)
                 cells = [replace(cell, place=len(every) + number) for number, cell in enumerate(cells)]
                 every += cells
                 plan.list_cells(run, every)
-                todo = plan.to_do(store, run.id, cells, rerun)
+                todo = plan.to_do(store, run.id, cells, {} if rerun else reading.finished_runs(store))
                 monitor.cells += len(todo)
                 returned += launch(todo, len(returned))
                 _tell(store, asking, cells, str(config.edge.outcome))

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
@@ -151,7 +151,7 @@ def run_cell(settings: Settings) -> tuple["Asked", bool]:
     hydra = HydraConfig.get()
     swept = json.loads(os.environ[SWEPT]) if current() else None
     asked = asked_for(settings, dict(hydra.runtime.choices), name_of(hydra.overrides.task, settings, swept))
-    opened = store.patiently(lambda: store.connect(uri, settings.tracking.experiment), patience)
+    opened = store.patiently(lambda: _store_of(current(), uri, settings.tracking.experiment), patience)
     tracked = store.patiently(lambda: reading.runs_of_cell(opened, asked.fingerprint), patience)
     runs = [] if settings.tracking.rerun else tracked
     missing = parts.missing(runs, settings.replicates, settings.diagnosis.model_dump())
@@ -162,6 +162,18 @@ def run_cell(settings: Settings) -> tuple["Asked", bool]:
     known = parts.parts_between(runs, missing.first, settings.replicates)
     track(opened, settings, asked, missing.first, known)
     return asked, True
+
+
+def _store_of(sweep: str | None, uri: str, experiment: str) -> "Store":
+    """The store of a cell, which is opened once for the jobs of a sweep that this process runs."""
+    from initodds.tracking.store import connect
+
+    return connect(uri, experiment) if sweep is None else _store_of_jobs(sweep, uri, experiment)
+
+
+@lru_cache(maxsize=1)
+def _store_of_jobs(sweep: str, uri: str, experiment: str) -> "Store":
+    return _store_of(None, uri, experiment)
 
 
 def track(store: "Store", settings: Settings, asked: "Asked", first: int, known: Sequence["Part"]) -> None:
@@ -215,7 +227,6 @@ def _track_portion(
                 _, stop = next(cell.portions(settings, subject, first))
                 record = records.record_of(cell.run(settings, report, first, stop, subject), settings, heading)
             report.stage("tracking")
-            run.client.set_tag(run.id, "engine", record.tags["engine"])
             writing.write(run, record)
     except store_errors() as error:
         if record is None or subject is None:

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from hydra.errors import HydraException
 
 from initodds.cells import config
 from initodds.cells.settings import Settings
+from initodds.sweeps.composing import Composer
 from initodds.sweeps.jobs import asked_for, cell_name, name_of, swept_keys
 from initodds.sweeps.names import swept_part
 from initodds.tracking import parts, reading
@@ -42,21 +42,18 @@ class Planned:
         return self.asked.fingerprint
 
 
-def read(cells: Iterable[list[str]], compose: Callable[[list[str]], Any]) -> list[Planned]:
+def read(cells: Iterable[list[str]], composer: Composer) -> list[Planned]:
     """The cells with these overrides, each composed and checked, its data included; of those that are asked for twice
-    under the same names, as by 3,3.0, one.
-
-    `compose` makes the config of a cell, Hydra's own part of it included.
-    """
+    under the same names, as by 3,3.0, one."""
     every = list(cells)
     swept = swept_keys(every)
     planned: dict[Hashable, Planned] = {}
     for overrides in every:
         try:
-            composed = compose(overrides)
-            settings = config.read(composed)
+            composed = composer.cell(overrides)
+            settings = config.read_own(composed.own)
             name = name_of(overrides, settings, swept)
-            asked = asked_for(settings, dict(composed.hydra.runtime.choices), name, _swept_values(overrides, swept))
+            asked = asked_for(settings, composed.choices, name, _swept_values(overrides, swept))
             new = Planned(len(planned), overrides, asked, settings)
         except (HydraException, InputError) as error:
             name = swept_part(overrides, swept)
@@ -104,14 +101,18 @@ def list_cells(run: Run, planned: Sequence[Planned]) -> None:
     run.client.log_text(run.id, reading.asked_text([cell.asked for cell in planned]), reading.CELLS)
 
 
-def to_do(store: Store, sweep: str, planned: Sequence[Planned], rerun: bool) -> list[list[str]]:
+def to_do(
+    store: Store, sweep: str, planned: Sequence[Planned], runs: Mapping[str, Sequence[parts.CellRun]]
+) -> list[list[str]]:
     """The overrides of the cells that have to be run. Those that cannot be run get a failed run.
 
     Of several that ask for the same networks, those are left out that ask for no more than another one does.
+    runs: those that count, by their fingerprints, as `reading.finished_runs` has them.
     """
-    tracked = {} if rerun else reading.finished_runs(store)
-    refused = search(store, f"tags.level = 'cell' and tags.sweep = '{sweep}' and attributes.status = 'FAILED'")
-    told = {(run.data.tags.get("job"), run.data.tags.get("error")) for run in refused}
+    told: set[tuple[str | None, str | None]] = set()
+    if any(cell.settings is None for cell in planned):
+        refused = search(store, f"tags.level = 'cell' and tags.sweep = '{sweep}' and attributes.status = 'FAILED'")
+        told = {(run.data.tags.get("job"), run.data.tags.get("error")) for run in refused}
     chosen: list[Planned] = []
     for cell in planned:
         if cell.settings is None and (str(cell.place), cell.asked.error[:1000]) in told:
@@ -120,17 +121,17 @@ def to_do(store: Store, sweep: str, planned: Sequence[Planned], rerun: bool) -> 
             tags = {"sweep": sweep, "job": str(cell.place)}
             failed = Run(store, cell.asked.name, "cell", sweep, tags)
             failed.broken_off("FAILED", cell.error or InputError("not accepted"))
-        elif _missing(cell, tracked) and not any(_asks_no_more(cell, other) for other in chosen):
+        elif _missing(cell, runs) and not any(_asks_no_more(cell, other) for other in chosen):
             chosen = [other for other in chosen if not _asks_no_more(other, cell)]
             chosen.append(cell)
     return [[*cell.overrides, f"tracking.job={cell.place}"] for cell in chosen]
 
 
-def _missing(cell: Planned, tracked: dict[str, list[parts.CellRun]]) -> bool:
+def _missing(cell: Planned, runs: Mapping[str, Sequence[parts.CellRun]]) -> bool:
     """Whether anything has to be done of a cell."""
     assert cell.settings is not None
-    runs = tracked.get(cell.fingerprint, [])
-    return parts.missing(runs, cell.settings.replicates, cell.settings.diagnosis.model_dump()) is not None
+    of_cell = runs.get(cell.fingerprint, [])
+    return parts.missing(of_cell, cell.settings.replicates, cell.settings.diagnosis.model_dump()) is not None
 
 
 def _asks_no_more(cell: Planned, other: Planned) -> bool:

@@ -70,7 +70,7 @@ class Monitor:
     def __init__(self, cells: int = 1) -> None:
         self.cells = cells
         self.start = time.monotonic()
-        self.shown: set[str] = set()
+        self.finished = 0
         self.last_line = self.start
         self.over = threading.Event()
 
@@ -97,25 +97,27 @@ class Monitor:
             self.look()
 
     def look(self) -> None:
-        """Read the reports and show what they say."""
-        reports = [Report(**json.loads(path.read_text())) for path in Path(self.folder.name).glob("*.json")]
-        finished = [report for report in reports if report.result]
-        current = [
-            f"{report.cell}: {report.after or f'network-epoch {report.done}/{report.epochs}'}"
-            for report in reports
-            if not report.result
-        ]
-        share = sum(1.0 if report.result else report.done / report.epochs for report in reports) / max(self.cells, 1)
+        """Read the reports and show what they say. One that is finished is read once, as thousands would take long."""
+        new, current, done = [], [], 0.0
+        for path in Path(self.folder.name).glob("*.json"):
+            report = Report(**json.loads(path.read_text()))
+            if report.result:
+                new.append(f"{report.cell}: {report.result}")
+                path.unlink()
+            else:
+                current.append(f"{report.cell}: {report.after or f'network-epoch {report.done}/{report.epochs}'}")
+                done += report.done / report.epochs
+        share = (self.finished + len(new) + done) / max(self.cells, 1)
         if self.bar.disable:
-            for report in finished:
-                if report.key not in self.shown:
-                    self.shown.add(report.key)
-                    self.say(f"{report.cell}: {report.result}", share)
+            for line in new:
+                self.finished += 1
+                self.say(line, share)
             if current and time.monotonic() - self.last_line > SECONDS_BETWEEN_LINES:
                 self.say(current[0], share)
             return
+        self.finished += len(new)
         self.bar.n = share
-        self.bar.set_description_str(f"{len(finished)}/{self.cells} cells", refresh=False)
+        self.bar.set_description_str(f"{self.finished}/{self.cells} cells", refresh=False)
         self.bar.set_postfix_str(current[0] if current else "", refresh=True)
 
     def say(self, text: str, share: float) -> None:
@@ -123,4 +125,4 @@ class Monitor:
         self.last_line = time.monotonic()
         elapsed = self.last_line - self.start
         left = f", {elapsed / share - elapsed:.0f} s left" if 0 < share < 1 else ""  # a diagnosis has no known length
-        print(f"{len(self.shown)}/{self.cells} {text} ({elapsed:.0f} s{left})", file=sys.stderr)
+        print(f"{self.finished}/{self.cells} {text} ({elapsed:.0f} s{left})", file=sys.stderr)

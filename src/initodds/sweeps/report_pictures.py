@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from initodds.networks.outputs import OUTPUTS
 from initodds.statistics import figures, frames, survival
+from initodds.statistics.labels import label_of
 
 COSTS = (
     "data",
@@ -78,7 +79,7 @@ def of_times(frame: pd.DataFrame, by: list[str]) -> Figure | str:
     figure, axes = figures.panels(len(groups), 1.5 + PANEL[0] * across, PANEL[1], across)
     for (values, group), ax in zip(groups, axes, strict=True):
         figures.survival_curves(survival.time_to_target(group, by[:1]), by[:1], ax, labels)
-        ax.set_title(_title(values) if len(groups) > 1 else "", fontsize="small")
+        ax.set_title(label_of(values) if len(groups) > 1 else "", fontsize="small")
         if own := ax.get_legend():
             own.remove()
     if len(labels) == 1:
@@ -121,7 +122,7 @@ def of_curves(frame: pd.DataFrame, curves: pd.DataFrame) -> Figure | str:
 
 def of_one_cost(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """The replicates whose costs can stand on one axis, by what they are called; "" where all can."""
-    return [(_title(values), part) for values, part in frames.groups(frame, differing(frame, present(frame, COSTS)))]
+    return [(label_of(values), part) for values, part in frames.groups(frame, differing(frame, present(frame, COSTS)))]
 
 
 def plateaus_of(frame: pd.DataFrame) -> dict[int, float]:
@@ -161,7 +162,3 @@ def drawn(figure: Figure) -> str:
     with rc_context({"svg.hashsalt": "initodds"}):
         figure.savefig(kept, format="svg", metadata={"Date": None})
     return kept.getvalue()
-
-
-def _title(values: dict[str, object]) -> str:
-    return ", ".join(figures.short(*pair) for pair in values.items())

@@ -1,9 +1,8 @@
 """Rounds of replicates: each cell of a sweep, or one alone, goes on until its rates are known as precisely as was
 asked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
@@ -11,6 +10,7 @@ from omegaconf import DictConfig
 from initodds.cells.settings import Settings
 from initodds.statistics.precision import needed, require_precision
 from initodds.sweeps import plan
+from initodds.sweeps.composing import Composer
 from initodds.sweeps.plan import Planned
 from initodds.tracking import reading
 from initodds.tracking.parts import parts_of
@@ -65,7 +65,7 @@ def next_round(
     planned: Sequence[Planned],
     rounds: Sequence[int],
     precision: Precision,
-    compose: Callable[[list[str]], Any],
+    composer: Composer,
 ) -> list[Planned]:
     """The cells of a sweep with as many replicates as each is to have next; those that have enough as they are.
 
@@ -78,7 +78,7 @@ def next_round(
             more = enough(store, cell.asked, cell.settings.model_copy(update={"replicates": first}), precision)
         if more > cell.asked.replicates:
             # What is to be done again has been so in the first round.
-            (again,) = plan.read([[*cell.overrides, f"replicates={more}", "tracking.rerun=false"]], compose)
+            (again,) = plan.read([[*cell.overrides, f"replicates={more}", "tracking.rerun=false"]], composer)
             params = {**cell.asked.params, "replicates": str(more)}
             # Under the names that it was first asked for with.
             asked = replace(cell.asked, params=params, replicates=more)

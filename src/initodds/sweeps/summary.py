@@ -17,13 +17,13 @@ SHOWN = ["init", "sgd.batch_size", "sgd.learning_rate"]
 """The settings that a table tells cells apart by where none was swept."""
 
 
-def of_sweep(opened: Store, run: Run, tracked: Sequence[TrackedCell], failed: Sequence[tuple[str, str]]) -> None:
-    """Print the table of a sweep's tracked cells, and write it and the heat map to the sweep's run.
+def of_sweep(
+    opened: Store, run: Run, tracked: Sequence[TrackedCell], failed: Sequence[tuple[str, str]], to_write: bool = True
+) -> None:
+    """Print the table of a sweep's tracked cells; where it is `to_write`, write it and the heat map to the sweep's run.
 
     Names the cells that did not finish, each with its error, on standard error.
     """
-    from initodds.sweeps import report_pictures  # late: a single cell has a table, and no picture
-
     cells = reading.counts_of(opened, tracked)
     if len(cells):
         by = told_apart_by(opened, run.id, cells)
@@ -33,17 +33,25 @@ def of_sweep(opened: Store, run: Run, tracked: Sequence[TrackedCell], failed: Se
             cells["cell"] = range(len(cells))
         of_cells = rates.of_counts(cells, by)
         print(text(of_cells, by, "simple", cells["sgd.orders"]))
-        once = reading.distinct(tracked)
-        counts = cells.loc[[cell in once for cell in tracked], list(OUTCOMES)].sum()
-        markdown = f"{in_words(counts)} in {len(cells)} cells.\n\n{text(of_cells, by, 'github', cells['sgd.orders'])}"
-        numbers = store.now({"cells": len(cells), **counts.add_prefix("count/")})
-        run.log(numbers, {}, store.description(markdown))
-        run.client.log_text(run.id, markdown, "rates.md")
-        run.client.log_text(run.id, of_cells.to_csv(index=False), "rates.csv")
-        if picture := report_pictures.of_map(of_cells, by):
-            run.client.log_figure(run.id, picture, "rates.png")
+        if to_write:
+            once = reading.distinct(tracked)
+            counts = cells.loc[[cell in once for cell in tracked], list(OUTCOMES)].sum()
+            markdown = f"{in_words(counts)} in {len(cells)} cells.\n\n"
+            _write(run, of_cells, by, markdown + text(of_cells, by, "github", cells["sgd.orders"]))
+            run.log(store.now({"cells": len(cells), **counts.add_prefix("count/")}), {})
     for name, error in failed:
         print(f"failed: {error if error.startswith(name) else f'{name}: {error}'}", file=sys.stderr)
+
+
+def _write(run: Run, of_cells: pd.DataFrame, by: list[str], markdown: str) -> None:
+    """Write the table of a sweep's cells to its run, as text, as numbers and, where it can be, as a heat map."""
+    from initodds.sweeps import report_pictures  # late: what is only shown has a table, and no picture
+
+    run.describe(markdown)
+    run.client.log_text(run.id, markdown, "rates.md")
+    run.client.log_text(run.id, of_cells.to_csv(index=False), "rates.csv")
+    if picture := report_pictures.of_map(of_cells, by):
+        run.client.log_figure(run.id, picture, "rates.png")
 
 
 def in_words(counts: pd.Series) -> str:

@@ -23,7 +23,8 @@ from tqdm import tqdm
 from initodds.cells.plane import Plane
 from initodds.cells.points import Results, Trainer
 from initodds.cells.threads import threads
-from initodds.vocabulary import InputError, one_line
+from initodds.sweeps.folders import writing
+from initodds.vocabulary import InputError
 
 SECONDS_BETWEEN_LINES = 30.0
 """Where there is no terminal, a map is heard of this often."""
@@ -64,7 +65,7 @@ class Tiles:
         Raises InputError where its file cannot be written.
         """
         results = (trainer or Trainer(self.plane)).train(self.points(number))
-        with _writing(self.folder):
+        with writing(self.folder):
             _write(self.path(number), results)
 
     def read(self, number: int) -> Results | None:
@@ -86,8 +87,7 @@ def train(plane: Plane, folder: Path, overrides: Sequence[str] = ()) -> Results:
     Raises InputError where the folder cannot be written, or a tile that was written there not be read.
     """
     tiles = Tiles(plane, folder.absolute())
-    with _writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
         missing = [number for number in range(tiles.count) if tiles.read(number) is None]
         for number in missing:  # the damaged ones, which a launcher's jobs would be taken to have made
             tiles.path(number).unlink(missing_ok=True)
@@ -135,15 +135,6 @@ def _train_in_threads(tiles: Tiles, missing: Sequence[int], progress: "_Progress
         finally:
             for future in running:
                 future.cancel()
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Raises InputError for what the operating system says of writing to a folder within the `with` block."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"{folder}: a folder that cannot be written ({one_line(error)})") from error
 
 
 def _write(path: Path, results: Results) -> None:

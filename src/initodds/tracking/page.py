@@ -117,7 +117,8 @@ def score_in_words(frame: pd.DataFrame, score: float) -> str:
 
 def rates_of(frame: pd.DataFrame) -> pd.DataFrame:
     """The rates of one cell."""
-    return rates.rates(frame.assign(cell=0), by=["cell"])
+    counts = frame["outcome"].value_counts().reindex(list(OUTCOMES), fill_value=0)
+    return rates.of_counts(counts.to_frame().T.assign(cell=0), by=["cell"])
 
 
 def _escaped(frame: pd.DataFrame) -> dict[str, pd.Series]:

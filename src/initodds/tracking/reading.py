@@ -85,11 +85,16 @@ def runs_of_cell(store: Store, fingerprint: str) -> list[CellRun]:
     return [_cell_run(store, run) for run in search(store, condition)]
 
 
-def tracked_cells(store: Store, sweep: str | None = None) -> list[TrackedCell]:
+def tracked_cells(
+    store: Store, sweep: str | None = None, runs: Mapping[str, list[CellRun]] | None = None
+) -> list[TrackedCell]:
     """The cells of a sweep that have any replicate, in the order of their places, each with as many replicates as the
     sweep asked for at most; or all cells that there are, each once and whole, under the names that it was first run
-    with, in the order of the sweeps that ran them first and of their places in them."""
-    runs = finished_runs(store)
+    with, in the order of the sweeps that ran them first and of their places in them.
+
+    runs: those of `finished_runs`, where they have been read already.
+    """
+    runs = finished_runs(store) if runs is None else runs
     if sweep is not None:
         asked = [cell for cell in asked_by(store, sweep, runs) if not cell.error]
         cells = [TrackedCell(cell, parts_of(runs.get(cell.fingerprint, []), cell.replicates)) for cell in asked]
@@ -143,19 +148,26 @@ def counts_of(store: Store, cells: Sequence[TrackedCell]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def failed_cells(store: Store, sweep: str) -> list[tuple[str, str]]:
-    """(name, error) of the sweep's cells that have not all the replicates that it asked for, each as it ended last."""
-    runs = finished_runs(store)
-    ended = {run.data.tags.get("job"): run for run in search(store, f"tags.level = 'cell' and tags.sweep = '{sweep}'")}
+def failed_cells(
+    store: Store, sweep: str, runs: Mapping[str, Sequence[CellRun]] | None = None
+) -> list[tuple[str, str]]:
+    """(name, error) of the sweep's cells that have not all the replicates that it asked for, each as it ended last.
+    `runs` as for `tracked_cells`."""
+    runs = finished_runs(store) if runs is None else runs
     failed = []
     for place, cell in enumerate(asked_by(store, sweep, runs)):
         parts = parts_of(runs.get(cell.fingerprint, []), cell.replicates)
-        if not cell.error and parts and parts[-1].stop >= cell.replicates:
-            continue
-        last = ended.get(str(place))
-        error = cell.error or (last.data.tags.get("error", last.info.status.lower()) if last else "it was not run")
-        failed.append((cell.name, error))
-    return failed
+        if cell.error or not parts or parts[-1].stop < cell.replicates:
+            failed.append((place, cell))
+    if not failed:
+        return []
+    ended = {run.data.tags.get("job"): run for run in search(store, f"tags.level = 'cell' and tags.sweep = '{sweep}'")}
+    return [(cell.name, cell.error or _end_of(ended.get(str(place)))) for place, cell in failed]
+
+
+def _end_of(run: Any) -> str:
+    """How a run of MLflow's has ended; None is of a cell that has none."""
+    return str(run.data.tags.get("error", run.info.status.lower())) if run else "it was not run"
 
 
 def children(store: Store, parent: str, level: str) -> list[Any]:
@@ -170,13 +182,13 @@ def rows_of(frame: pd.DataFrame, part: Part) -> pd.DataFrame:
 
 def artifact(store: Store, run_id: str, name: str) -> bytes:
     """The content of a run's artifact. Raises InputError where it has none of that name, or it cannot be read."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            if (local := _folder_of(store, run_id)) is not None:
-                return (local / name).read_bytes()
+    try:
+        if (local := _folder_of(store, run_id)) is not None:
+            return (local / name).read_bytes()
+        with tempfile.TemporaryDirectory() as folder:
             return Path(store.client.download_artifacts(run_id, name, folder)).read_bytes()
-        except store_errors() as error:
-            raise InputError(f"run {run_id}: its artifact {name} cannot be read ({one_line(error)[:200]})") from error
+    except store_errors() as error:
+        raise InputError(f"run {run_id}: its artifact {name} cannot be read ({one_line(error)[:200]})") from error
 
 
 def _folder_of(store: Store, run_id: str) -> Path | None:

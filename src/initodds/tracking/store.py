@@ -11,12 +11,14 @@ import os
 import re
 import sqlite3
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from filelock import Timeout
@@ -177,19 +179,22 @@ def _require_database(uri: str) -> None:
 
 
 class Run:
-    """A run that is being written."""
+    """A run that is being written. `tags`: those that it began with."""
 
     def __init__(self, store: Store, name: str, level: str, parent: str | None, tags: dict[str, str]) -> None:
         tags = {**provenance(), **writer(), "level": level, **tags}
         tags |= {"mlflow.parentRunId": parent} if parent else {}
-        self.store, self.client, self.parent = store, store.client, parent
-        self.id = str(self.client.create_run(store.experiment_id, tags=tags, run_name=name).info.run_id)
+        self.store, self.client, self.parent, self.tags = store, store.client, parent, tags
+        info = self.client.create_run(store.experiment_id, tags=tags, run_name=name).info
+        self.id, self._artifacts = str(info.run_id), str(info.artifact_uri)
 
     @classmethod
     def again(cls, store: Store, run_id: str, tags: dict[str, str]) -> "Run":
         """A run that has ended, taken up again by this process; `tags` are set anew."""
         run = cls.__new__(cls)
         run.store, run.client, run.parent, run.id = store, store.client, None, run_id
+        run.tags = tags
+        run._artifacts = str(store.client.get_run(run_id).info.artifact_uri)
         for key, value in {**writer(), **tags}.items():
             run.client.set_tag(run_id, key, value)
         run.client.update_run(run_id, status="RUNNING")
@@ -219,6 +224,19 @@ class Run:
             self.client.log_inputs(self.id, inputs)
         except MlflowException:  # another process has written the same data in this moment: now they are there
             self.client.log_inputs(self.id, inputs)
+
+    @contextmanager
+    def artifacts(self) -> Iterator[Path]:
+        """A folder, whose files at the end of the `with` block are artifacts of the run: the one where they lie, if it
+        is on this machine, so that they need not be copied."""
+        if self._artifacts.startswith("/"):
+            folder = Path(self._artifacts)
+            folder.mkdir(parents=True, exist_ok=True)
+            yield folder
+        else:
+            with tempfile.TemporaryDirectory() as name:
+                yield Path(name)
+                self.client.log_artifacts(self.id, name)
 
     @contextmanager
     def pulse(self) -> Iterator[None]:

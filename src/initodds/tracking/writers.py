@@ -28,9 +28,13 @@ def shown(uri: str) -> str:
 
 def environment() -> dict[str, str]:
     """Tags of a sweep and of a cell: what computed it."""
-    versions = {f"version.{name}": version(name) for name in LIBRARIES}
     command = shown(shlex.join(["initodds", *sys.argv[1:]]))
-    return {"command": command, "python": sys.version.split()[0], "blas": blas.in_use(), **versions}
+    return {"command": command, "python": sys.version.split()[0], "blas": blas.in_use(), **_versions()}
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {f"version.{name}": version(name) for name in LIBRARIES}
 
 
 @cache

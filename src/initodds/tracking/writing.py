@@ -6,9 +6,6 @@ are what holds; the metrics of the replicates' runs are a copy of them, to be lo
 so that one that is FINISHED is whole.
 """
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -25,7 +22,8 @@ def write(run: Run, record: Record) -> None:
     """Write a cell's record to its run, with a run for each replicate if each is to have one."""
     each_a_run = record.each_a_run
     ids = [_write_replicate(run, record, place) if each_a_run else "" for place in range(len(record.replicates))]
-    tags = {**description(record.description), **not_finite(record.metrics)}
+    since = {key: value for key, value in record.tags.items() if run.tags.get(key) != value}  # the engine, most often
+    tags = {**description(record.description), **not_finite(record.metrics), **since}
     run.log(now(record.metrics), record.params, tags)
     run.log_data(record.params["data"], record.data_sha256)
     _write_artifacts(run, record, record.replicates.assign(run_id=ids))
@@ -35,15 +33,13 @@ def _write_artifacts(run: Run, record: Record, replicates: pd.DataFrame) -> None
     """Write a cell's artifacts, the picture of its curves among them."""
     curves = {name: record.history[name] for name in (*SCORES, "cost") if name in record.history}
     outcome = replicates["outcome"].to_numpy(dtype=str)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with run.artifacts() as folder:
         (folder / PICTURE).write_text(curve_picture(record.history["steps"], curves, outcome, record.title))
         replicates.to_parquet(folder / REPLICATES, index=False)
         np.savez_compressed(folder / HISTORY, allow_pickle=False, **record.history)
         (folder / stored_settings.NAME).write_text(record.settings)
         if record.weights:
             np.savez_compressed(folder / WEIGHTS, allow_pickle=False, **record.weights)
-        run.client.log_artifacts(run.id, str(folder))
 
 
 def _write_replicate(cell_run: Run, record: Record, place: int) -> str:
