@@ -94,11 +94,12 @@ class Logistic(Activation):
         return 1 / (1 + np.exp(-z)) if np.iscomplexobj(z) else expit(z)
 
     def slope(self, z: Array) -> Array:
-        small = np.exp(np.where(z.real > 0, -z, z))
+        small = _exp_towards_zero(z)
         return small / (1 + small) ** 2  # a (1 - a) is rounded to 0 long before the slope is
 
     def second(self, z: Array) -> Array:
-        return -self.slope(z) * np.tanh(z / 2)  # 1 - 2 a
+        small = _exp_towards_zero(z)
+        return np.where(z.real > 0, small - 1, 1 - small) * small / (1 + small) ** 3
 
     def tame(self, z: Array) -> Array | None:
         lowest = LOWEST_LOGISTIC[z.real.dtype]
@@ -367,6 +368,11 @@ class Softplus(Activation):
 
 
 _LOGISTIC = Logistic()
+
+
+def _exp_towards_zero(z: Array) -> Array:
+    """e^-|z|, of a complex z by the sign of its real part."""
+    return np.exp(np.where(z.real > 0, -z, z) if np.iscomplexobj(z) else -np.abs(z))
 
 
 def _where_negative(z: Array) -> Array:
