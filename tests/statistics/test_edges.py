@@ -74,9 +74,9 @@ def test_the_edge_is_found_with_few_networks(curve: str):
 @pytest.mark.soak
 @pytest.mark.parametrize("curve", CURVES)
 def test_its_interval_holds_the_edge_and_it_is_not_biased(curve: str):
-    """In 93.5 % of searches, as far as 600 can tell: less than 91.2 % would be noticed; experiments/10-intervals counts
-    more of them. where the curve is not logistic, as the search takes it to
-    be, the edge may be off by a tenth of the tolerance."""
+    """In 93.5 % of searches, as far as 600 can tell: less than 91.0 % would be noticed; experiments/10-intervals counts
+    more of them. Where the curve is not logistic, as the search takes it to be, the edge may be off by a tenth of the
+    tolerance."""
     count = 600
     true, place, held, networks = trials(curve, count, seed=12)
     error = place - true
