@@ -55,6 +55,11 @@ def test_the_mean_is_taken_off_a_range_that_has_one():
     assert not [text for text in texts("hidden_saturated", "init=half") if "init.low" in text]
 
 
+def test_weight_decay_is_taken_off_where_there_is_any():
+    assert texts("constant_prediction", "optimizer.weight_decay=1")[0] == "optimizer.weight_decay=0"
+    assert not [text for text in texts("constant_prediction") if "decay" in text]
+
+
 def test_what_is_so_already_is_not_tried():
     assert "data.scale=standardize" not in texts("unsteady", "data=iris")
     assert "data.scale=standardize" in texts("unsteady", "data=iris", "data.scale=raw")

@@ -229,7 +229,16 @@ ENTRIES: tuple[Cause, ...] = (
         "constant_prediction",
         lambda evidence: evidence.symptoms.constant_answer == 1,
         phrases.constant_prediction,
-        ("rate_x10", "init_of_activation", "adam", "steps_x10", "rate_div10", "standardize_inputs", "cross_entropy"),
+        (
+            "no_decay",
+            "rate_x10",
+            "init_of_activation",
+            "adam",
+            "steps_x10",
+            "rate_div10",
+            "standardize_inputs",
+            "cross_entropy",
+        ),
     ),
     Cause(
         "unsteady",
@@ -259,7 +268,7 @@ ENTRIES: tuple[Cause, ...] = (
         "none",
         lambda evidence: np.ones(len(evidence.finite), bool),
         phrases.none,
-        ("wider", "steps_x10", "rate_x10", "rate_div10", "adam", "standardize_inputs", "tanh"),
+        ("wider", "steps_x10", "rate_x10", "rate_div10", "adam", "standardize_inputs", "tanh", "no_decay"),
     ),
 )
 """Every cause, in the order in which they are asked for."""

@@ -14,8 +14,11 @@ def explain(diagnosis: Diagnosis, member: int) -> str:
 
 
 def _point(diagnosis: Diagnosis, member: int) -> str:
-    """The kind of point, with the numbers that it is told by; empty where it was not asked for."""
+    """The kind of point, with the numbers that it is told by; empty where it was not asked for, and where what looks
+    like a minimum is a slope so gentle, beside a fresh network's, that only its steps still tell it."""
     spectrum = diagnosis.spectrum
+    if diagnosis.cause[member] == "too_few_steps" and diagnosis.point[member] == "minimum":
+        return ""
     ends = f"least eigenvalue {spectrum.least[member]:.1e}, greatest {spectrum.greatest[member]:.1e}"
     match str(diagnosis.point[member]):
         case "flat":

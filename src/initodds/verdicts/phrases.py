@@ -119,7 +119,7 @@ def too_few_steps(diagnosis: "Diagnosis", member: int) -> str:
     rest = f"{way}{gradient}. It needs more steps, or larger ones."
     if symptoms.fewest_alive[member] < ALIVE:
         return f"It is on its way, though {_flat_units(diagnosis, member)}: {rest}"
-    return f"Nothing is wrong with it: it is on its way; {rest}"
+    return f"It is on its way, and nothing is seen to be wrong with it: {rest}"
 
 
 def none(diagnosis: "Diagnosis", member: int) -> str:

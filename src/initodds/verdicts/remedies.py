@@ -129,6 +129,10 @@ def _clip(asked: Plain, facts: Facts) -> Values | None:
     return {"optimizer.clip_norm": 1.0} if "clip_norm" in asked["optimizer"] else None
 
 
+def _no_decay(asked: Plain, facts: Facts) -> Values | None:
+    return {"optimizer.weight_decay": 0.0} if facts.optimizer.weight_decay else None
+
+
 def _cosine(asked: Plain, facts: Facts) -> Values | None:
     return {"schedule.name": "cosine"} if asked["schedule"]["name"] != "cosine" else None
 
@@ -224,6 +228,7 @@ CHANGES: dict[str, Change] = {
         Change("momentum", _momentum, "Train with a momentum of {momentum}"),
         Change("adam", _adam, "Train with Adam, at a rate of {learning_rate}"),
         Change("clip", _clip, "Clip the gradient at a norm of {clip_norm}"),
+        Change("no_decay", _no_decay, "Train without weight decay"),
         Change("cosine", _cosine, "Let the learning rate fall to 0 along a cosine"),
         Change("init_of_activation", _init_of_activation, "Draw the weights with {init}"),
         Change("init_lecun", _init("lecun_normal"), "Draw the weights with {init}"),
