@@ -13,7 +13,7 @@ from initodds.networks.activations import ACTIVATIONS
 from initodds.networks.network import Layer, Network
 from initodds.verdicts import causes, diagnosis, explanation
 from initodds.verdicts.diagnosis import Diagnosis
-from initodds.verdicts.symptoms import Step
+from initodds.verdicts.steps import Step
 from tests.conftest import random_layers, settings_of
 
 LINE = Split(np.linspace(-1, 1, 101)[:, None], np.linspace(-1, 1, 101)[:, None] ** 2)

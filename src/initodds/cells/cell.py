@@ -301,7 +301,7 @@ def diagnose(
     on_step: called often, with what is being done in a few words.
     """
     from initodds.verdicts import diagnosis  # late: SciPy's parts that it needs take long to import
-    from initodds.verdicts.symptoms import Step
+    from initodds.verdicts.steps import Step
 
     steps = steps_of(settings, subject)
     step = Step(

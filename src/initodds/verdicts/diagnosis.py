@@ -18,16 +18,8 @@ from initodds.networks.curvature import Landscape, Spectrum, spectrum, within
 from initodds.networks.features import Features
 from initodds.networks.network import Layer, Network, Stack
 from initodds.verdicts.causes import Evidence, causes_of
-from initodds.verdicts.symptoms import (
-    FITTED,
-    NEGLIGIBLE,
-    Step,
-    Symptoms,
-    decay_rate,
-    spread_evenly,
-    symptoms_of,
-    widths,
-)
+from initodds.verdicts.steps import Step, decay_rate
+from initodds.verdicts.symptoms import FITTED, NEGLIGIBLE, Symptoms, spread_evenly, symptoms_of, widths
 
 Array = np.ndarray
 Record = TypeVar("Record", "Symptoms", "Spectrum")
