@@ -136,7 +136,7 @@ def test_a_function_that_loads_what_it_draws_from_is_seeded_all_the_same(
     [
         ("wrong", "gives weights 2 x 4 for layer 1, and 2 x 3 are needed"),
         ("short", "gives 1 layers, and the network has 2"),
-        ("text", "ValueError: it returned a str"),
+        ("text", "ValueError: it returned something of the type str"),
         ("raises", "RuntimeError: no such model"),
     ],
 )

@@ -128,7 +128,7 @@ def layers_of_object(made: Any) -> list[Layer]:
         return layers_of_state({str(name): value.detach().cpu().numpy() for name, value in state.items()})
     if isinstance(made, list | tuple) and all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in made):
         return paired([(f"layer {place + 1}", np.asarray(value)) for place, pair in enumerate(made) for value in pair])
-    raise ValueError(f"it returned a {type(made).__name__}")
+    raise ValueError(f"it returned something of the type {type(made).__name__}")
 
 
 def layers_of_state(state: Mapping[str, Array]) -> list[Layer]:
