@@ -47,7 +47,7 @@ MEASURED = [
     *(f"escaped_{name}" for name in WAYS_OUT),
 ]
 ENDS = ["eigenvalue_least", "eigenvalue_greatest", "eigenvalues_near_zero"]
-STEPS = 20
+STEPS, AT_ONCE = 10, 8
 KINDS = ["U[0, 1]", "U[-0.5, 0.5], summed", "N(0, 1), a dead digit", "zeros", "healthy"]
 EXPERIMENTS = ("why/saturated", "why/summed", "why/digit", "why/healthy")
 
@@ -66,14 +66,16 @@ def with_plateau_ends(frame: pd.DataFrame) -> pd.DataFrame:
             train = subject.data.train
             features, targets = Features(train.x, np.dtype(np.float64)), subject.task.targets(train.y)
             arrays = reading.read_arrays(store, part.run.id, records.WEIGHTS)
-            for replicate, layers in zip(arrays["replicates"].tolist(), records.layers_of(arrays), strict=True):
-                if (fingerprint, replicate) in flat:
-                    stack = Stack(subject.network, [layers], np.dtype(np.float64)).restricted(features.present)
-                    landscape = Landscape(stack, features, targets)
-                    start = np.random.default_rng(0).standard_normal(landscape.gradient.shape)
-                    ends = spectrum(landscape.hessian_product, start, most=STEPS)
-                    numbers = [ends.least[0], ends.greatest[0], ends.near_zero[0]]
-                    frame.loc[(fingerprint, replicate), ENDS] = numbers
+            networks = zip(arrays["replicates"].tolist(), records.layers_of(arrays), strict=True)
+            of_flat = [(replicate, layers) for replicate, layers in networks if (fingerprint, replicate) in flat]
+            for first in range(0, len(of_flat), AT_ONCE):
+                replicates, layers = zip(*of_flat[first : first + AT_ONCE], strict=True)
+                stack = Stack(subject.network, layers, np.dtype(np.float64)).restricted(features.present)
+                landscape = Landscape(stack, features, targets)
+                start = np.random.default_rng(0).standard_normal(landscape.gradient.shape)
+                ends = spectrum(landscape.hessian_product, start, most=STEPS)
+                rows = [(fingerprint, replicate) for replicate in replicates]
+                frame.loc[rows, ENDS] = np.column_stack([ends.least, ends.greatest, ends.near_zero])
     return frame.reset_index()
 
 
