@@ -13,7 +13,7 @@ import pytest
 from scipy.special import erf
 
 import initodds
-from initodds.cells.cell import subject_of
+from initodds.cells.subject import subject_of
 from initodds.networks.activations import ACTIVATIONS
 
 FOLDER = Path(__file__).parents[1] / "experiments"

@@ -9,6 +9,7 @@ import pytest
 
 from initodds.cells import cell
 from initodds.cells.settings import Settings
+from initodds.cells.subject import subject_of
 from initodds.initializers import FromFunction, Uniform, draw_network
 from initodds.initializers.elsewhere import layers_of_object
 from initodds.tracking.stored_settings import stored_settings
@@ -64,7 +65,7 @@ def settings(function: str) -> Settings:
 @pytest.mark.parametrize("name", ["drawn", "seeded", "sized"])
 def test_its_draws_are_the_replicates_weights_and_stay_the_same(name: str, module: str):
     asked = settings(f"{module}:{name}")
-    drawing = cell.subject_of(asked).drawing
+    drawing = subject_of(asked).drawing
     first, second = drawing.replicate(0, 0), drawing.replicate(0, 1)
     assert [weights.shape for weights, _ in first] == SHAPES
     assert not np.array_equal(first[0][0], second[0][0])

@@ -16,7 +16,7 @@ import pandas as pd
 from studies import rate, read_results, sweep, write_results
 from tabulate import tabulate
 
-from initodds.cells import cell
+from initodds.cells.subject import subject_of
 from initodds.networks.curvature import Landscape, spectrum
 from initodds.networks.features import Features
 from initodds.networks.network import Stack
@@ -62,7 +62,7 @@ def with_plateau_ends(frame: pd.DataFrame) -> pd.DataFrame:
         fingerprint = tracked.asked.fingerprint
         for part in tracked.parts if any(cell_of == fingerprint for cell_of, _ in flat) else ():
             settings = stored_settings.validated(reading.read_settings(store, part.run.id), part.run.id)
-            subject = cell.subject_of(settings)
+            subject = subject_of(settings)
             train = subject.data.train
             features, targets = Features(train.x, np.dtype(np.float64)), subject.task.targets(train.y)
             arrays = reading.read_arrays(store, part.run.id, records.WEIGHTS)

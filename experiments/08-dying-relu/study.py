@@ -22,8 +22,8 @@ from studies import rate_of
 from tabulate import tabulate
 
 from initodds.analysis import interval
-from initodds.cells.cell import subject_of
 from initodds.cells.streams import WEIGHTS, random_stream
+from initodds.cells.subject import subject_of
 from initodds.initializers import Initializer, RandomizedAsymmetric, TorchLinear, VarianceScaling, WithBias
 from initodds.networks.network import Layer, Network, Stack
 from initodds.statistics import figures

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from initodds.cells import cell, objects
+from initodds.cells.replicates import epochs_to_train, portions, stacks_of, train
 from initodds.cells.streams import random_stream
+from initodds.cells.subject import subject_of
 from initodds.cells.threads import THREADS, StoppedError, in_threads, threads
 from initodds.engines import auto, building, compiled
 from initodds.engines.compiled import Compiled
@@ -50,7 +52,7 @@ def test_a_cell_does_not_depend_on_how_its_replicates_are_stacked(monkeypatch: p
 
 def test_stacks_are_of_one_order_and_fill_the_threads():
     def stacks(*arguments: object) -> list[list[int]]:
-        return [places.tolist() for places in cell.stacks_of(*arguments)]
+        return [places.tolist() for places in stacks_of(*arguments)]
 
     assert stacks(np.arange(7) % 3, True, 2) == [[0, 3], [6], [1, 4], [2, 5]]
     assert stacks(np.arange(7), False, 4) == [[0, 1, 2, 3], [4, 5, 6]]
@@ -63,7 +65,7 @@ def test_progress_is_told_as_often_as_announced():
     for settings in (settings_of(*SMALL, "replicates=5"), settings_of(*SMALL, "replicates=5", "sgd.orders=2")):
         report = Report("a cell", 10)
         cell.run(settings, report)
-        assert report.done == cell.epochs_to_train(settings) == 5 * 2
+        assert report.done == epochs_to_train(settings) == 5 * 2
 
 
 COMPANY = [
@@ -108,10 +110,10 @@ def test_engines_and_shared_orders_agree_on_each_replicate(batch_size: int):
 
 def test_the_engine_is_chosen_and_known(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     settings = settings_of(*SMALL)
-    assert cell.subject_of(settings).engine is (Compiled if compiled.available() else Stacked)
+    assert subject_of(settings).engine is (Compiled if compiled.available() else Stacked)
     monkeypatch.setattr(compiled, "_built", lambda real: building.BuildError("there is no C compiler"))
     auto._say_once.cache_clear()
-    assert cell.subject_of(settings).engine is Stacked
+    assert subject_of(settings).engine is Stacked
     assert caplog.messages == ["there is no C compiler: the NumPy engine is used, engine=stacked"]
     with pytest.raises(InputError, match=r"^engine=compiled: there is no C compiler; engine=stacked, by NumPy,"):
         settings_of(*SMALL, "engine=compiled")
@@ -156,17 +158,17 @@ def test_threads_are_what_the_user_says(monkeypatch: pytest.MonkeyPatch):
 
 def test_portions_are_as_large_as_work_and_memory_allow(monkeypatch: pytest.MonkeyPatch):
     settings = settings_of(*SMALL, "replicates=1000000000", "diagnosis.of=none")
-    subject = cell.subject_of(settings)
-    first, second = itertools.islice(cell.portions(settings, subject, 7), 2)
+    subject = subject_of(settings)
+    first, second = itertools.islice(portions(settings, subject, 7), 2)
     assert first[0] == 7
     assert first[1] == second[0]
-    assert cell.epochs_to_train(settings, 7) == 2 * (10**9 - 7)
-    monkeypatch.setattr(cell, "MEMORY_AT_ONCE", 3 * objects.memory(settings, subject.network, 1))
-    assert next(cell.portions(settings, subject)) == (0, 3)
+    assert epochs_to_train(settings, 7) == 2 * (10**9 - 7)
+    monkeypatch.setattr("initodds.cells.replicates.MEMORY_AT_ONCE", 3 * objects.memory(settings, subject.network, 1))
+    assert next(portions(settings, subject)) == (0, 3)
     few = settings.model_copy(update={"replicates": 5})
-    assert list(cell.portions(few, subject)) == [(0, 3), (3, 5)]
-    monkeypatch.setattr(cell, "MEMORY_AT_ONCE", 1)
-    assert list(cell.portions(few, subject, 3)) == [(3, 4), (4, 5)]
+    assert list(portions(few, subject)) == [(0, 3), (3, 5)]
+    monkeypatch.setattr("initodds.cells.replicates.MEMORY_AT_ONCE", 1)
+    assert list(portions(few, subject, 3)) == [(3, 4), (4, 5)]
 
 
 def test_the_data_orders_differ():
@@ -212,7 +214,7 @@ def test_engines_agree_on_outcome_and_cost(engine: str, caplog: pytest.LogCaptur
 )
 def test_examples_of_a_regression_are_not_right_or_wrong(overrides: list[str]):
     with pytest.raises(InputError, match=r"^outcome\.every_example=true: false for a regression, as .* is one"):
-        cell.subject_of(settings_of(*overrides, "network.output=linear", "sgd.batch_size=4"))
+        subject_of(settings_of(*overrides, "network.output=linear", "sgd.batch_size=4"))
 
 
 def test_targets_that_no_output_can_have_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture):
@@ -254,11 +256,11 @@ def test_a_regression_that_learned_nothing_is_stuck_on_whichever_side_of_the_mea
 @pytest.mark.parametrize("engine", [pytest.param("compiled", marks=needs_compiler), "stacked"])
 def test_each_replicate_is_trained_in_the_order_that_is_given(engine: str):
     settings = settings_of(*SMALL, f"engine={engine}", "replicates=3")
-    subject = cell.subject_of(settings)
+    subject = subject_of(settings)
     layers = [subject.drawing.replicate(settings.seed, 0)] * 3
     given = np.array([5, 2, 5])
-    costs = cell.train(settings, subject, layers, given).cost[-1]
-    alone = [cell.train(settings, subject, layers[:1], given[[r]]).cost[-1, 0] for r in range(3)]
+    costs = train(settings, subject, layers, given).cost[-1]
+    alone = [train(settings, subject, layers[:1], given[[r]]).cost[-1, 0] for r in range(3)]
     assert costs.tolist() == alone
     assert costs[0] == costs[2] != costs[1]
 

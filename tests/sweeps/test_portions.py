@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from initodds.cells import cell, objects
+from initodds.cells.subject import subject_of
 from initodds.sweeps import jobs
 from initodds.tracking import loading, parts, reading
 from initodds.tracking import store as store_module
@@ -25,8 +26,8 @@ def test_what_is_done_is_kept_and_the_rest_goes_on_from_there(
     store: store_module.Store, monkeypatch: pytest.MonkeyPatch
 ):
     settings = settings_of(*SMALL, "replicates=8", "tracking.uri=sqlite:///runs.db")
-    subject = cell.subject_of(settings)
-    monkeypatch.setattr(cell, "MEMORY_AT_ONCE", 3 * objects.memory(settings, subject.network, 1))
+    subject = subject_of(settings)
+    monkeypatch.setattr("initodds.cells.replicates.MEMORY_AT_ONCE", 3 * objects.memory(settings, subject.network, 1))
     asked = jobs.asked_for(settings, CHOICES, "a cell")
     run, spans = cell.run, []
 
@@ -77,9 +78,9 @@ def test_a_slow_engine_is_warned_of_once_a_cell(
     store: store_module.Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     settings = settings_of(*SMALL, "replicates=4", "engine=matrix", "tracking.uri=sqlite:///runs.db")
-    subject = cell.subject_of(settings)
-    monkeypatch.setattr(cell, "MEMORY_AT_ONCE", 2 * objects.memory(settings, subject.network, 1))
-    monkeypatch.setattr(cell, "WORK_AT_ONCE", 1)
+    subject = subject_of(settings)
+    monkeypatch.setattr("initodds.cells.replicates.MEMORY_AT_ONCE", 2 * objects.memory(settings, subject.network, 1))
+    monkeypatch.setattr("initodds.cells.replicates.WORK_AT_ONCE", 1)
     asked = jobs.asked_for(settings, CHOICES, "a cell")
     jobs.track(store, settings, asked, 0, [])
     assert len(reading.runs_of_cell(store, asked.fingerprint)) > 1

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from initodds.cells import cell
+from initodds.cells.streams import ORDERS_ONWARD
+from initodds.cells.subject import subject_of
 from initodds.verdicts import escape
 from initodds.verdicts.escape import NOISE, Variant, escapes, perturbed
 from tests.conftest import settings_of
@@ -57,13 +59,13 @@ def test_the_escape_changes_only_what_it_says(monkeypatch):
         return trained.history
 
     monkeypatch.setattr(cell, "train", train)
-    cell.escape_of(settings, cell.subject_of(settings), trained, np.arange(3), cell.Silent())
+    cell.escape_of(settings, subject_of(settings), trained, np.arange(3), cell.Silent())
     assert seen == [
-        (10, 3.0, "float32", cell.ORDERS_ONWARD),
-        (1, 30.0, "float32", cell.ORDERS_ONWARD),
-        (1, pytest.approx(0.3), "float32", cell.ORDERS_ONWARD),
-        (1, 3.0, "float32", cell.ORDERS_ONWARD),
-        (1, 3.0, "float64", cell.ORDERS_ONWARD),
+        (10, 3.0, "float32", ORDERS_ONWARD),
+        (1, 30.0, "float32", ORDERS_ONWARD),
+        (1, pytest.approx(0.3), "float32", ORDERS_ONWARD),
+        (1, 3.0, "float32", ORDERS_ONWARD),
+        (1, 3.0, "float64", ORDERS_ONWARD),
     ]
 
 

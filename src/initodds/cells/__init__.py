@@ -1,4 +1,4 @@
 """One setting: its typed schema, the objects that it names, and running it.
 
-See `initodds.cells.settings`, `config`, `objects` and `initodds.cells.cell`.
+See `initodds.cells.settings`, `config`, `objects`, `subject` and `cell`.
 """

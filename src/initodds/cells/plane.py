@@ -15,10 +15,10 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
 
-from initodds.cells import advice, cell, config, drawing, objects
+from initodds.cells import advice, config, drawing, objects
 from initodds.cells.axes import Axis
-from initodds.cells.cell import Subject
 from initodds.cells.settings import Settings
+from initodds.cells.subject import Subject, subject_of
 from initodds.initializers import Initializer
 from initodds.vocabulary import InputError
 
@@ -103,7 +103,7 @@ class Plane:
 
     @cached_property
     def _subject(self) -> Callable[[Changes], Subject]:
-        return lru_cache(maxsize=4)(lambda changes: cell.subject_of(changed(self.base, changes)))
+        return lru_cache(maxsize=4)(lambda changes: subject_of(changed(self.base, changes)))
 
     def initializer(self, point: int) -> Initializer:
         """The initializer of a point, checked as `objects.initializer` has it. Raises InputError for a bad value."""

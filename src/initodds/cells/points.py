@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from initodds.cells import cell, objects
-from initodds.cells.cell import Subject
+from initodds.cells import objects
 from initodds.cells.drawing import Drawing
+from initodds.cells.judging import outcomes_of
 from initodds.cells.plane import LAYER_RATES, RATE, Changes, Plane, drawn, of_rate, shared
+from initodds.cells.replicates import orders_of
 from initodds.cells.settings import Settings
 from initodds.cells.streams import ORDERS, random_stream
+from initodds.cells.subject import Subject, problem_of
 from initodds.engines import Engine
 from initodds.networks.network import Layer
 from initodds.training import loop
 from initodds.training.evaluation import evaluate
-from initodds.training.history import History
-from initodds.verdicts import outcomes
 
 Array = np.ndarray
 
@@ -118,7 +118,7 @@ class Trainer:
         """How long a step of a network of this point takes on one core."""
         settings, subject = self.plane.settings(point), self.plane.subject(point)
         layers = [self._draw(point, self.plane.numbers(point)[0])] * 4
-        engine = subject.engine(cell.problem_of(settings, subject), layers)
+        engine = subject.engine(problem_of(settings, subject), layers)
         steps = int(np.clip(EXAMPLES_TIMED // settings.sgd.batch_size, 1, STEPS_TIMED))
         rows = np.random.default_rng(0).integers(0, len(subject.data.train), (steps, settings.sgd.batch_size))
         took = []
@@ -145,21 +145,22 @@ class Trainer:
         plane = self.plane
         first = networks[0][0]
         settings, subject = plane.settings(first), plane.subject(first)
-        problem = cell.problem_of(settings, subject)
+        problem = problem_of(settings, subject)
         if self._rates_differ:
             rates = np.array([self._rates(point) for point, _ in networks])
             problem = replace(problem, optimizer=replace(problem.optimizer, learning_rate=rates))
         numbers = np.array([number for _, number in networks])
         engine = subject.engine(problem, [self._draw(point, number) for point, number in networks])
         with np.errstate(over="ignore", invalid="ignore"):
-            _take_all_steps(engine, settings, subject, cell.orders_of(settings, numbers))
-        history = _ended(engine, subject)
+            _take_all_steps(engine, settings, subject, orders_of(settings, numbers))
+        stack = engine.stack()
+        seen = evaluate(stack, subject.data.test, subject.task, saturation=False)
         return Results(
             np.array([point for point, _ in networks]),
             numbers,
-            _outcome(settings, subject, history),
-            history.score[-1],
-            history.cost[-1],
+            outcomes_of(settings, subject, seen, stack.finite()),
+            seen.score,
+            seen.cost,
         )
 
     def _rates(self, point: int) -> list[float]:
@@ -203,24 +204,3 @@ def _take_all_steps(engine: Engine, settings: Settings, subject: Subject, orders
         if not schedule.is_constant:
             factors = schedule.factors(np.arange(first * steps, (first + epochs) * steps), steps, sgd.epochs)
         loop.take_steps(engine, rows[0] if len(rows) == 1 else rows, 0, epochs * steps, sgd.batch_size, factors)
-
-
-def _ended(engine: Engine, subject: Subject) -> History:
-    """A history of one checkpoint, the last; the layers are not kept."""
-    stack = engine.stack()
-    seen = evaluate(stack, subject.data.test, subject.task, saturation=False)
-    looks = {name: np.asarray(array)[None] for name, array in vars(seen).items()}
-    return History(
-        steps=np.array([1]), finite=stack.finite(), overflows=engine.overflows, layers=[], states=[], **looks
-    )
-
-
-def _outcome(settings: Settings, subject: Subject, history: History) -> Array:
-    """(R,) str, as `cell.run` has them."""
-    best_constant_cost = subject.network.head.best_constant_cost(subject.task.targets(subject.data.test.y))
-    return outcomes.judge(
-        history,
-        cell.chance_level_of(settings, subject),
-        cell.rule_of(settings),
-        cell.stuck_cost_of(subject, best_constant_cost),
-    ).outcome

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tabulate import tabulate
 
-from initodds.cells import cell, config
+from initodds.cells import config
+from initodds.cells.judging import outcomes_of
 from initodds.cells.settings import Settings
+from initodds.cells.subject import subject_of
 from initodds.commands.manners import Parser, ends_in_a_line, ends_with_its_reader
 from initodds.networks.network import Stack
 from initodds.networks.weights_files import read_layers
 from initodds.tracking.store import DEFAULT_EXPERIMENT, DEFAULT_URI
 from initodds.training.evaluation import evaluate
-from initodds.verdicts.outcomes import outcomes_of
 from initodds.verdicts.start import in_words, start_of
 from initodds.vocabulary import InputError
 
@@ -88,20 +89,12 @@ def report_weights(settings: Settings, path: str) -> str:
     """
     from initodds.verdicts.diagnosis import diagnose
 
-    subject = cell.subject_of(settings)
-    network, task, test = subject.network, subject.task, subject.data.test
+    subject = subject_of(settings)
+    network, task = subject.network, subject.task
     layers = read_layers(path, network)
     dtype = np.dtype(np.float64)
-    seen = evaluate(Stack(network, [layers], dtype), test, task)
-    (outcome,) = outcomes_of(
-        seen.score,
-        seen.cost,
-        seen.part_scores,
-        np.ones(1, bool),
-        cell.chance_level_of(settings, subject),
-        cell.rule_of(settings),
-        cell.stuck_cost_of(subject, network.head.best_constant_cost(task.targets(test.y))),
-    )
+    seen = evaluate(Stack(network, [layers], dtype), subject.data.test, task)
+    (outcome,) = outcomes_of(settings, subject, seen, finite=np.ones(1, bool))
     diagnosis = diagnose(
         network,
         task,
@@ -115,7 +108,7 @@ def report_weights(settings: Settings, path: str) -> str:
         dead_recall=settings.outcome.dead_recall,
         on_step=_show,
     )
-    judged_on = "training" if test is subject.data.train else "test"
+    judged_on = "test" if subject.judged_on_sample else "training"
     score = f"{task.score_name} {seen.score[0]:.4g} and cost {seen.cost[0]:.4g} on the {judged_on} set"
     return report(diagnosis, 0, f"{path}: {outcome}, {score}")
 
@@ -125,7 +118,7 @@ def report_start(settings: Settings) -> str:
 
     Raises InputError where the data cannot be had or do not fit.
     """
-    subject = cell.subject_of(settings)
+    subject = subject_of(settings)
     replicates = range(min(settings.replicates, STARTS))
     layers = [subject.drawing.replicate(settings.seed, replicate) for replicate in replicates]
     start = start_of(subject.network, subject.task, layers, subject.data.train)

@@ -10,6 +10,7 @@ import numpy as np
 
 from initodds.cells import cell
 from initodds.cells.settings import Settings
+from initodds.cells.subject import subject_of
 from initodds.tracking import reading, records, stored_settings
 from initodds.tracking.store import Store, search
 from initodds.vocabulary import InputError
@@ -54,7 +55,7 @@ def diagnose_run(
     arrays = weights_of(store, cell_id, int(run.data.params["replicate"]) if is_replicate else None)
     stored = reading.read_settings(store, cell_id)
     settings = with_data_root(stored_settings.validated(stored, f"run {cell_id}"), data_root)
-    subject = cell.subject_of(settings)
+    subject = subject_of(settings)
     data = subject.data
     if data.sha256 != stored.data_sha256:
         raise InputError(f"RUN_ID={cell_id}: the data set {data.name} is not the one that it was trained on any more")

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from initodds.cells import advice, cell, objects, options
 from initodds.cells.settings import Settings
+from initodds.cells.subject import subject_of
 from initodds.statistics.rates import interval
 from initodds.sweeps import halving, jobs
 from initodds.sweeps.halving import AT_ONCE, CHOSEN_BY, FIRST_LOOK, Search, Tally
@@ -104,7 +105,7 @@ class Trials:
     def fingerprint(self, remedy: Remedy) -> str:
         """What identifies the cell with a remedy. Raises InputError where it cannot be run."""
         settings = self.settings_of(remedy)
-        subject = cell.subject_of(settings)
+        subject = subject_of(settings)
         subject.engine.require_support(subject.network, objects.optimizer(settings), np.dtype(settings.dtype))
         return self._asked(remedy, settings).fingerprint
 
@@ -201,7 +202,7 @@ def advise(trials: Trials, replicate_cause: str, minutes: float) -> Advised:
 def _fitting(trials: Trials, causes: Sequence[str]) -> list[Remedy]:
     """The remedies that can be run and change something."""
     settings = trials.base
-    subject = cell.subject_of(settings)
+    subject = subject_of(settings)
     facts = Facts(subject.data.task, subject.network, objects.optimizer(settings))
     seen = {trials.fingerprint(AS_IT_IS)}
     fitting = []

@@ -19,7 +19,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from initodds.cells import cell, config
+from initodds.cells.replicates import epochs_to_train, portions
 from initodds.cells.settings import Settings
+from initodds.cells.subject import Subject, subject_of, warn
 from initodds.sweeps import names
 from initodds.sweeps.progress import Monitor, Report
 from initodds.tracking import writers
@@ -182,7 +184,7 @@ def track(store: "Store", settings: Settings, asked: "Asked", first: int, known:
     diagnosed, if what that takes was kept. Raises as `run_cell` does."""
     from initodds.tracking import page
 
-    report = Report(asked.name + (f" from replicate {first}" if first else ""), cell.epochs_to_train(settings, first))
+    report = Report(asked.name + (f" from replicate {first}" if first else ""), epochs_to_train(settings, first))
     counts: Counter[str] = Counter()
     subject = None
     while first < settings.replicates:
@@ -199,8 +201,8 @@ def _track_portion(
     first: int,
     known: Sequence["Part"],
     report: Report,
-    subject: cell.Subject | None,
-) -> tuple[list[str], cell.Subject]:
+    subject: Subject | None,
+) -> tuple[list[str], Subject]:
     """Track the first portion of the replicates from number `first` on, or all that are `known`. Returns what became of
     each, and what the settings name, made."""
     from initodds.tracking import again, identity, records, unsent, writing
@@ -214,7 +216,7 @@ def _track_portion(
     record = None
     try:
         with run.ending(), run.pulse():
-            is_first, subject = subject is None, subject or cell.subject_of(settings)
+            is_first, subject = subject is None, subject or subject_of(settings)
             tags["engine"] = known[0].run.tags.get("engine", "") if known else ""
             heading = records.Heading(name, current(), tags, asked.params)
             record = again.diagnosed(store, known, settings, heading, report)
@@ -223,8 +225,8 @@ def _track_portion(
                     print(f"initodds: {name}: is trained again, for what its diagnosis asks", file=sys.stderr)
                 tags["engine"] = subject.engine.__name__.lower()
                 if is_first:
-                    cell.warn(settings, subject)
-                _, stop = next(cell.portions(settings, subject, first))
+                    warn(settings, subject)
+                _, stop = next(portions(settings, subject, first))
                 record = records.record_of(cell.run(settings, report, first, stop, subject), settings, heading)
             report.stage("tracking")
             writing.write(run, record)
@@ -251,7 +253,7 @@ def asked_for(
 
     params = records.parameters(settings, choices)
     params |= {key: value for key, value in (swept or {}).items() if key not in params}
-    stored = stored_settings(settings, cell.subject_of(settings).data.sha256)
+    stored = stored_settings(settings, subject_of(settings).data.sha256)
     return Asked(name, stored.fingerprint, params | stored.states, settings.replicates)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from initodds.cells import cell
+from initodds.cells.subject import subject_of
 from initodds.tracking import reading, records, stored_settings
 from initodds.tracking.parts import Part
 from initodds.tracking.records import HISTORY, WEIGHTS, Heading, Record
@@ -39,7 +40,7 @@ def diagnosed(
     weights = _weights(store, parts)
     if not set(frame.loc[of | keep, "replicate"]) <= set(weights.get("replicates", ())):
         return None
-    subject = cell.subject_of(settings)
+    subject = subject_of(settings)
     diagnosis = None
     if of.any():
         members = _chosen(weights, np.isin(weights["replicates"], frame.loc[of, "replicate"]))

@@ -21,8 +21,9 @@ from initodds.verdicts import outcomes
 from initodds.vocabulary import SCORES
 
 if TYPE_CHECKING:
-    from initodds.cells.cell import Cell, Subject
+    from initodds.cells.cell import Cell
     from initodds.cells.settings import Settings
+    from initodds.cells.subject import Subject
     from initodds.tracking.page import Common
     from initodds.verdicts.diagnosis import Diagnosis
 
@@ -112,7 +113,7 @@ def common_of(
     from initodds.tracking.page import Common
 
     data = subject.data
-    judged_on = "training" if data.test is data.train else "test"
+    judged_on = "test" if subject.judged_on_sample else "training"
     words = (data.name, judged_on, subject.task.parts_word, data.output_names)
     return Common(subject.network.sizes, *words, steps, chance_level, best_constant_cost, seconds)
 
