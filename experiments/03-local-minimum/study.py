@@ -27,7 +27,7 @@ from initodds.verdicts.escape import VARIANTS
 from initodds.vocabulary import CAUSES, POINTS
 
 FOLDER = Path(__file__).parent
-WAYS_OUT = [variant.name for variant in VARIANTS]
+WAYS_OUT = {variant.name: variant.words for variant in VARIANTS}
 SETTINGS = ["data", "init", "sgd.epochs", "sgd.batch_size", "sgd.learning_rate", "sgd.reduction"]
 MEASURED = [
     "accuracy",
@@ -138,7 +138,7 @@ def escapes(frame: pd.DataFrame) -> str:
     for data, kind, group in groups(frame):
         tried = group.dropna(subset=[f"escaped_{name}" for name in WAYS_OUT])
         if len(tried):
-            of_variant = {name: rate(tried[f"escaped_{name}"] == 1) for name in WAYS_OUT}
+            of_variant = {words: rate(tried[f"escaped_{name}"] == 1) for name, words in WAYS_OUT.items()}
             rows.append({"data": data, "kind": kind, **of_variant})
     return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
 

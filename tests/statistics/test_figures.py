@@ -180,7 +180,7 @@ def test_a_network_stands_at_its_gradient_and_curvature():
 def test_who_got_out_stands_at_its_rate_with_the_interval():
     frame = pd.DataFrame({"kind": ["a"] * 4 + ["b"], "escaped_noise": [1.0, 1.0, 0.0, 1.0, np.nan]})
     _, (ax,) = figures.panels(1, 5, 4)
-    figures.escape_dots(frame, ["a", "b"], ["noise"], ax)
+    figures.escape_dots(frame, ["a", "b"], {"noise": "1 % of noise"}, ax)
     (dot,) = [line for line in ax.get_lines() if len(line.get_xdata())]
     assert dot.get_xdata()[0] == 0.75
     (segments,) = [part.get_segments() for part in ax.collections]

@@ -19,6 +19,7 @@ def test_a_row_has_what_its_replicate_ended_with_and_its_diagnosis():
     np.testing.assert_allclose(frame["gradient_norm_layer_2"], found.symptoms.gradient[:, 1])
     assert frame["explanation"].str.len().min() > 50
     assert [name for name in frame if name.startswith("escaped_")] == [
+        "escaped_unchanged",
         "escaped_steps_x10",
         "escaped_rate_x10",
         "escaped_rate_div10",

@@ -20,6 +20,7 @@ def test_a_network_gets_out_if_it_ends_better_than_before():
 
     out = escapes(LAYERS, np.array(["stuck", "stuck"]), retrain)
     assert {name: found.tolist() for name, found in out.items()} == {
+        "unchanged": [False, False],
         "steps_x10": [True, False],
         "rate_x10": [False, False],
         "rate_div10": [False, False],
@@ -61,6 +62,7 @@ def test_the_escape_changes_only_what_it_says(monkeypatch):
     monkeypatch.setattr(cell, "train", train)
     cell.escape_of(settings, subject_of(settings), trained, np.arange(3), cell.Silent())
     assert seen == [
+        (1, 3.0, "float32", ORDERS_ONWARD),
         (10, 3.0, "float32", ORDERS_ONWARD),
         (1, 30.0, "float32", ORDERS_ONWARD),
         (1, pytest.approx(0.3), "float32", ORDERS_ONWARD),
@@ -77,7 +79,7 @@ def test_an_escape_that_changes_nothing_is_training_on(optimizer: tuple[str, ...
     """So the optimizer goes on with what it had kept. The batch has all examples, and so no order."""
     small = ("data=xor", "network.hidden=[2]", "sgd.batch_size=4", "init=half", "replicates=40", f"engine={engine}")
     asked = (*small, f"optimizer={optimizer[0]}", *optimizer[1:], "sgd.learning_rate=0.01")
-    monkeypatch.setattr(escape, "VARIANTS", (Variant("on"),))
+    monkeypatch.setattr(escape, "VARIANTS", (Variant("on", "on"),))
     histories = []
     train = cell.train
 

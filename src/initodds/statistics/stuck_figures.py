@@ -1,5 +1,7 @@
 """Networks that are stuck, to figures: at what kind of point, and which ways lead out of it."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -37,21 +39,24 @@ def point_map(frame: pd.DataFrame, kinds: list[str], negligible: float, ax: Axes
     return ax
 
 
-def escape_dots(frame: pd.DataFrame, kinds: list[str], ways_out: list[str], ax: Axes) -> Axes:
+def escape_dots(frame: pd.DataFrame, kinds: list[str], ways_out: Mapping[str, str], ax: Axes) -> Axes:
     """Of each kind of network, the share that got out by each way, with its 95 % interval.
+
+    ways_out: the name of each way, and its label.
 
     frame: one row a network, columns kind and escaped_... (1 or 0, NaN where it was not tried) for each of `ways_out`.
     Raises InputError where a column is missing.
 
     >>> from initodds.statistics.panels import panels
     >>> frame = pd.DataFrame({"kind": ["a"] * 4, "escaped_noise": [1.0, 1.0, 0.0, None]})
-    >>> ax = escape_dots(frame, ["a"], ["noise"], panels(1, 5, 2)[1][0])
+    >>> ax = escape_dots(frame, ["a"], {"noise": "1 % of noise"}, panels(1, 5, 2)[1][0])
     >>> float(ax.get_lines()[0].get_xdata()[0])
     0.6666666666666666
     """
     require_own_columns(frame, "kind", *(f"escaped_{way}" for way in ways_out))
     step = 0.7 / len(ways_out)
-    for place, (way, colour) in enumerate(zip(ways_out, sns.color_palette("viridis", len(ways_out)), strict=True)):
+    colours = sns.color_palette("viridis", len(ways_out))
+    for place, ((way, label), colour) in enumerate(zip(ways_out.items(), colours, strict=True)):
         for row, kind in enumerate(kinds):
             out = frame.loc[frame["kind"] == kind, f"escaped_{way}"].dropna()
             if len(out):
@@ -59,7 +64,7 @@ def escape_dots(frame: pd.DataFrame, kinds: list[str], ways_out: list[str], ax: 
                 at = len(kinds) - 1 - row + 0.35 - place * step
                 ax.hlines(at, low, high, color=colour, linewidth=2.5)
                 ax.plot(out.mean(), at, "o", color=colour, markeredgecolor="black", markersize=5)
-        ax.plot([], [], "o", color=colour, label=way)
+        ax.plot([], [], "o", color=colour, label=label)
     ax.set_yticks(range(len(kinds)), kinds[::-1])
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.6, len(kinds) - 0.4), xlabel="share that got out, with 95 % interval")
     ax.grid(axis="x", alpha=0.3)

@@ -84,6 +84,9 @@ def in_words(picture: Picture) -> str:
         if share:
             count = int((frame["outcome"] == outcome).sum())
             lines.append(f"| {outcome} | {count} | {100 * share:.1f} % | {dimensions.get(outcome, '')} |")
+    if dimensions:
+        most = max(int(dimension.sizes[-1]) for dimension in dimensions.values())
+        lines += ["", f"The dimension is that seen by boxes of 1 to {most} points; with more points it may be another."]
     points = f"{frame[picture.x].nunique()} x {frame[picture.y].nunique()} points"
     axes = " and ".join(f"{key} {ends}" for key, ends in picture.ends.items())
     return f"**{len(frame)} networks** at {points} of {axes}.\n\n" + "\n".join(lines)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from initodds.statistics import rates
+from initodds.verdicts.escape import VARIANTS
 from initodds.vocabulary import OUTCOMES, SCORES
 
 if TYPE_CHECKING:
@@ -91,9 +92,12 @@ def description(frame: pd.DataFrame, common: Common, diagnosis: "Diagnosis | Non
             f"- {row.outcome}: {row.count} of {n}, {100 * row.rate:.0f} % (95 % interval {100 * row.low:.0f} to"
             f" {100 * row.high:.0f} %); {medians}."
         )
+    words = {variant.name: variant.words for variant in VARIANTS}
     for name, out in _escaped(frame).items():
         count = int(out.sum())
-        lines.append(f"- escape by {name}: {rates.in_words(count, len(out), *rates.interval(count, len(out)))}")
+        lines.append(
+            f"- trained on, {words[name]}, gets out: {rates.in_words(count, len(out), *rates.interval(count, len(out)))}"
+        )
     if (outcome == "stuck").any():
         lines += ["", f"The best answer that ignores the example would cost {common.best_constant_cost:.3f}."]
     if common.judged_on == "training":

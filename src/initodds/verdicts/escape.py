@@ -17,9 +17,13 @@ NOISE = 0.01
 @dataclass(frozen=True)
 class Variant:
     """What is changed when a stuck network is trained on for as many epochs as it had: `steps` times as many, a
-    learning rate `rate` times as large, noise added to the weights (see `NOISE`), another dtype."""
+    learning rate `rate` times as large, noise added to the weights (see `NOISE`), another dtype.
+
+    name: that results have for it.  words: the same for people.
+    """
 
     name: str
+    words: str
     steps: int = 1
     rate: float = 1.0
     noise: float = 0.0
@@ -27,13 +31,14 @@ class Variant:
 
 
 VARIANTS = (
-    Variant("steps_x10", steps=10),
-    Variant("rate_x10", rate=10.0),
-    Variant("rate_div10", rate=0.1),
-    Variant("noise", noise=NOISE),
-    Variant("float64", dtype="float64"),
+    Variant("unchanged", "nothing changed"),
+    Variant("steps_x10", "ten times the steps", steps=10),
+    Variant("rate_x10", "ten times the rate", rate=10.0),
+    Variant("rate_div10", "a tenth of the rate", rate=0.1),
+    Variant("noise", "1 % of noise", noise=NOISE),
+    Variant("float64", "float64", dtype="float64"),
 )
-"""The ways out that are tried, with the names that results have for them."""
+"""The ways out that are tried. The first is what all but the second are held to: as much time, and nothing else."""
 
 Retrain = Callable[[Sequence[Sequence[Layer]], Variant], Array]
 """Networks' layers, and what to change, to the outcomes (M,) that they have after it."""
