@@ -95,9 +95,8 @@ def description(frame: pd.DataFrame, common: Common, diagnosis: "Diagnosis | Non
     words = {variant.name: variant.words for variant in VARIANTS}
     for name, out in _escaped(frame).items():
         count = int(out.sum())
-        lines.append(
-            f"- trained on, {words[name]}, gets out: {rates.in_words(count, len(out), *rates.interval(count, len(out)))}"
-        )
+        rate = rates.in_words(count, len(out), *rates.interval(count, len(out)))
+        lines.append(f"- trained on, {words[name]}, gets out: {rate}")
     if (outcome == "stuck").any():
         lines += ["", f"The best answer that ignores the example would cost {common.best_constant_cost:.3f}."]
     if common.judged_on == "training":
