@@ -13,6 +13,7 @@ from initodds.networks.activations import ACTIVATIONS
 from initodds.networks.network import Layer, Network
 from initodds.verdicts import causes, diagnosis, explanation
 from initodds.verdicts.diagnosis import Diagnosis
+from initodds.verdicts.start import in_words, start_of
 from initodds.verdicts.steps import Step
 from tests.conftest import random_layers, settings_of
 
@@ -136,10 +137,13 @@ def test_a_unit_that_has_not_moved_has_not_died_since_the_start():
 
 def test_a_network_without_a_bend_among_the_examples_is_a_straight_line():
     network = Network((1, 3, 1), "relu", "linear")
-    layers = [(np.array([[1.0, 1, 1]]), np.array([2.0, 3, 4])), (np.array([[0.1], [0.1], [0.1]]), np.array([-0.9]))]
     train = Split(LINE.x, LINE.x + 0.5 * LINE.y)
+    at_rest = train.y.mean(axis=0) - 3  # of x + 3, the mean of the units
+    layers = [(np.array([[1.0, 1, 1]]), np.array([2.0, 3, 4])), (np.full((3, 1), 1 / 3), at_rest)]
     found = diagnose(network, layers, train)
     assert found.cause[0] == "straight_line"
+    early = [layers[0], (0.1 * layers[1][0], np.array([-0.9]))]
+    assert diagnose(network, early, train).cause[0] == "too_few_steps"
     fit = np.polyval(np.polyfit(train.x[:, 0], train.y[:, 0], 1), train.x[:, 0])
     r_squared = 1 - ((train.y[:, 0] - fit) ** 2).sum() / ((train.y[:, 0] - train.y.mean()) ** 2).sum()
     assert found.straight_score == pytest.approx(r_squared)
@@ -220,10 +224,11 @@ def test_what_is_on_its_way_is_not_said_to_be_at_a_minimum():
     network, train = Network((1, 1), output="linear", bias=False), Split(100 * LINE.x, LINE.x)
     end, start = [(np.array([[0.011]]), np.zeros(1))], [(np.array([[0.02]]), np.zeros(1))]
     found = diagnose(network, end, train, initial=start, step=Step(SGD(1e-5), taken=10), curved=True)
-    assert (found.cause[0], found.point[0]) == ("too_few_steps", "minimum")
+    assert (found.cause[0], found.point[0]) == ("too_few_steps", "not_stationary")
+    assert found.symptoms.gradient_norm[0] < 0.01 * found.reference.gradient
     words = explanation.explain(found, 0)
     assert words.startswith("It is on its way")
-    assert "minimum" not in words
+    assert "no local minimum: steps still take the cost down" in words
 
 
 def test_what_is_on_its_way_is_said_to_have_dead_units_where_it_has(rng: np.random.Generator):
@@ -234,7 +239,8 @@ def test_what_is_on_its_way_is_said_to_have_dead_units_where_it_has(rng: np.rand
     found = diagnose(network, moved, initial=layers, step=Step(SGD(1e-3), taken=10))
     assert found.cause[0] == "too_few_steps"
     words = explanation.explain(found, 0)
-    assert words.startswith("It is on its way, though 3 of 6 hidden units are dead (so before the first step)")
+    assert words.startswith("It is on its way, though ")
+    assert "3 of 6 hidden units are dead (so before the first step)" in words
     assert "nothing is seen to be wrong" not in words
 
 
@@ -242,7 +248,7 @@ def test_steps_that_gain_nothing_are_not_too_few():
     """A gradient that is 2 % of the first one, of steps so small that as many again would not be seen."""
     network, train = Network((1, 1), output="linear", bias=False), Split(LINE.x, LINE.x)
     start, end = ([(np.array([[1 + distance]]), np.zeros(1))] for distance in (20.0, 0.4))
-    for rate, expected in ((1e-9, "none"), (1e-2, "too_few_steps")):
+    for rate, expected in ((1e-9, "none"), (3e-2, "too_few_steps")):
         found = diagnose(network, end, train, initial=start, step=Step(SGD(rate), taken=10))
         assert found.symptoms.gradient_norm[0] > 0.01 * found.reference.gradient
         assert found.cause[0] == expected
@@ -415,3 +421,153 @@ def test_examples_that_are_given_up_are_named_so():
     assert partial.any()
     assert set(found.diagnosis.cause[partial]) == {"dead_examples"}
     assert set(found.diagnosis.cause[found.judgement.outcome == "converged"]) == {"none"}
+
+
+def test_units_that_jump_between_their_ends_are_not_said_to_answer_alike():
+    """Steep logistic units, 0 on half of the examples and 1 on the others: flat, and of use to the output."""
+    network = Network((1, 4, 1), output="linear")
+    layers = [(np.full((1, 4), 1e6), np.array([0.0, 1e5, 2e5, 3e5])), (np.ones((4, 1)), np.zeros(1))]
+    found = diagnose(network, layers)
+    assert found.cause[0] == "hidden_saturated"
+    assert [symptom[0] for symptom in (found.symptoms.flat_high, found.symptoms.flat_low)] == [0, 0]
+    words = explanation.explain(found, 0)
+    assert "4 jump between their ends" in words
+    assert "the output can learn from 4 units" in words
+    assert "one answer" not in words
+
+
+def test_a_gradient_that_reaches_the_first_layer_is_not_denied():
+    """Saturated units, z = 4.7 and up, whose outgoing weights are so large that the gradient is large all the same."""
+    network = Network((1, 4, 1), output="linear")
+    layers = [
+        (np.full((1, 4), 0.01), np.array([4.7, 4.8, 4.9, 5.0])),
+        (np.array([[900.0], [-800], [500], [-600]]), np.zeros(1)),
+    ]
+    found = diagnose(network, layers)
+    assert found.cause[0] == "hidden_saturated"
+    share = found.symptoms.gradient[0, 0] / found.reference.by_layer[0]
+    assert share > 0.01
+    words = explanation.explain(found, 0)
+    assert "a gradient still reaches the first layer" in words
+    assert "hardly a gradient" not in words
+
+
+def test_weight_decay_is_not_told_as_the_cost(rng: np.random.Generator):
+    """Outputs pinned wrong: nothing comes back from them, however large the weights' decay is."""
+    network = Network((1, 4, 1))
+    (layers,) = random_layers(network, 1, rng)
+    layers[1] = (0.01 * layers[1][0], np.array([60.0]))
+    found = diagnose(network, layers, step=Step(SGD(0.1, weight_decay=0.1)))
+    assert found.symptoms.gradient_norm[0] > found.reference.gradient
+    assert found.cause[0] == "outputs_saturated"
+    assert "hardly a gradient is left (0.0 % of a fresh network's)" in explanation.explain(found, 0)
+
+
+def test_of_one_output_nothing_is_said_to_have_been_learned_besides(rng: np.random.Generator):
+    network = Network((1, 4, 1), "tanh", "linear")
+    (layers,) = random_layers(network, 1, rng)
+    layers[1] = (layers[1][0], np.array([5.0]))
+    found = diagnose(network, layers, step=Step(SGD(10.0)))
+    assert found.symptoms.part_scores[0, 0] < 0
+    found.cause[0] = "dead_classes"
+    assert explanation.explain(found, 0).startswith("It has learned hardly anything of output 0. ")
+
+
+def test_weights_that_differ_by_their_own_size_are_not_alike(rng: np.random.Generator):
+    network = Network((3, 4, 2), output="linear")
+    weights = [(rng.normal(0, 0.01, (3, 4)), np.full(4, 60.0)), (0.1 + rng.normal(0, 0.01, (4, 2)), np.zeros(2))]
+    x = rng.normal(size=(50, 3))
+    train = Split(x, x[:, :2])
+    assert diagnose(network, weights, train, Regression(2)).cause[0] == "hidden_saturated"
+    alike = [
+        (np.repeat(w[:, :1] if layer == 0 else w[:1], 4, axis=1 - layer), b) for layer, (w, b) in enumerate(weights)
+    ]
+    assert diagnose(network, alike, train, Regression(2)).cause[0] == "symmetric"
+
+
+def test_units_born_saturated_were_not_thrown_there_by_the_steps():
+    network, step = Network((1, 10, 1), output="linear"), Step(SGD(30.0))
+    ones, out = np.ones((1, 10)), np.linspace(0.5, 1.5, 10)[:, None]
+    after = [(ones, np.full(10, 60.0)), (out, np.zeros(1))]
+    for born, expected in ((9, "hidden_saturated"), (5, "step_too_large")):
+        before = [(ones, np.where(np.arange(10) < born, 60.0, 0.0)), (out, np.zeros(1))]
+        found = diagnose(network, after, initial=before, step=step)
+        assert found.symptoms.first_step[0] > 2
+        assert (found.symptoms.born_units[0], found.cause[0]) == (born, expected)
+
+
+def test_a_training_that_grows_without_bounds_has_exploded_before_it_overflows():
+    network = Network((1, 1), output="linear")
+    for size in (1e12, 1e160):
+        layers = [(np.array([[size]]), np.zeros(1))]
+        found = diagnose(network, layers, step=Step(SGD(10.0)), curved=True)
+        assert (found.cause[0], found.point[0]) == ("exploded", "" if size > 1e100 else "not_stationary")
+        words = explanation.explain(found, 0)
+        assert "has exploded" in words
+        assert "%" not in words.split(".")[0]
+
+
+def test_a_cost_of_nothing_has_nothing_to_gain():
+    network, train = Network((1, 1), output="linear", bias=False), Split(LINE.x, LINE.x)
+    found = diagnose(network, [(np.ones((1, 1)), np.zeros(1))], train, step=Step(SGD(0.1), taken=1000))
+    assert (found.symptoms.next_step[0], found.symptoms.gain[0]) == (1, 0)
+
+
+def test_the_fresh_network_is_one_that_is_alive():
+    network, train = Network((1, 1, 1), "relu", "linear"), Split(-1 - LINE.x**2, LINE.x)
+    dead = [(np.ones((1, 1)), np.zeros(1)), (np.ones((1, 1)), np.zeros(1))]
+    found = diagnose(network, dead, train)
+    assert found.reference.gradient > 0
+    assert found.cause[0] == "hidden_dead"
+
+
+def test_small_answers_of_live_outputs_are_not_pinned():
+    network, train = Network((1, 1), output="relu"), Split(LINE.x, np.full((101, 1), 0.004))
+    alive = diagnose(network, [(np.zeros((1, 1)), np.array([0.006]))], train)
+    assert alive.symptoms.outputs_low[0] == 0
+    assert diagnose(network, [(np.zeros((1, 1)), np.array([-1.0]))], train).symptoms.outputs_low[0] == 1
+
+
+def test_shares_of_many_classes_are_not_pinned(rng: np.random.Generator):
+    network = Network((5, 8, 200), "tanh", "softmax", "cross_entropy")
+    (layers,) = random_layers(network, 1, rng)
+    layers[1] = (0.01 * layers[1][0], 0 * layers[1][1])
+    train = Split(rng.normal(size=(400, 5)), rng.integers(0, 200, 400))
+    found = diagnose(network, layers, train, Classification(200, 200))
+    assert found.symptoms.outputs_low[0] == 200
+    assert found.cause[0] != "outputs_saturated"
+    start = start_of(network, Classification(200, 200), [layers], train)
+    assert "pinned" not in in_words(start, 0)
+
+
+def test_features_that_hardly_an_example_has_do_not_hinder_a_look():
+    x = np.zeros((5000, 1))
+    x[[7, 77, 777]] = 1
+    network = Network((1, 3, 1), "tanh", "linear")
+    layers = [(np.ones((1, 3)), np.array([0.1, 0.2, 0.3])), (np.array([[1.0], [2.0], [3.0]]), np.zeros(1))]
+    assert diagnose(network, layers, Split(x, x), curved=True).point[0]
+
+
+def test_networks_of_many_weights_share_their_memory(monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator):
+    """The ends of the spectra are the same, however few networks are looked at together."""
+    network = Network((1, 4, 1), "tanh", "linear")
+    layers = random_layers(network, 5, rng)
+
+    def ends() -> np.ndarray:
+        found = diagnosis.diagnose(
+            network, Regression(1), layers, None, LINE, replicates=range(5), converged=np.zeros(5, bool),
+            curved=np.ones(5, bool), dtype=np.dtype("f8"),
+        )  # fmt: skip
+        return np.stack([found.spectrum.least, found.spectrum.greatest])
+
+    together = ends()
+    sizes = []
+    spectrum = diagnosis.spectrum
+    monkeypatch.setattr(diagnosis, "MOST_STEPS", 10**6)
+    monkeypatch.setattr(
+        diagnosis,
+        "spectrum",
+        lambda product, start, *rest: (sizes.append(len(start)), spectrum(product, start, *rest))[1],
+    )
+    np.testing.assert_allclose(ends(), together, rtol=1e-6)
+    assert max(sizes) < 5

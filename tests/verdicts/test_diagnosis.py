@@ -120,7 +120,7 @@ def test_pinned_outputs_are_not_said_to_learn_nothing_where_the_cost_still_moves
     share = found.symptoms.gradient_norm[0] / found.reference.gradient
     assert share > 0.5
     text = explanation.explain(found, 0)
-    assert f"an error comes back from them all the same ({100 * share:.1f} % of a fresh network's)" in text
+    assert f"an error comes back all the same ({100 * share:.1f} % of a fresh network's)" in text
     assert "hardly a gradient" not in text
     saturated = with_biases(with_biases(fresh(), 0, np.full(8, 60.0)), 1, np.full(10, -60.0))
     text = explanation.explain(diagnose(saturated, network=network), 0)

@@ -58,8 +58,15 @@ class Task(Protocol):
         """The score (R,) and the parts' scores (R, parts), NaN for a part that is not there, of the summed tallies
         (R, parts) of all examples, whose answers are y."""
 
+    def score_in_words(self, score: float) -> str:
+        """`an accuracy of 93.1 %`, or `an R^2 of 0.931`."""
+
     def is_constant(self, outputs: Array, y: Array) -> Array:
         """(R,) bool: whether nearly all examples get one answer, of the `outputs` (R, examples, outputs) to all."""
+
+    def one_answer(self, part_scores: Array) -> str:
+        """The one answer that nearly all examples get of a network with these scores (parts,), in words: `class 3`;
+        empty where it has no name."""
 
     def own_outputs(self, outputs: Array, y: Array) -> Array:
         """(R, parts) what each part's output answers, on average, to the examples that are its own; NaN where a part
@@ -125,6 +132,12 @@ class Classification:
         with np.errstate(invalid="ignore"):
             return tally.sum(axis=1) / len(y), tally / np.bincount(y, minlength=self.classes)
 
+    def score_in_words(self, score: float) -> str:
+        return f"an accuracy of {100 * score:.1f} %"
+
+    def one_answer(self, part_scores: Array) -> str:
+        return f"class {np.nanargmax(part_scores)}" if np.nanmax(part_scores) >= NEARLY_ALL else ""
+
     def is_constant(self, outputs: Array, y: Array) -> Array:
         """See `Task.is_constant`: one class is named, or the outputs are the same, whichever of them is the largest by
         a hair, as on the plateau of XOR, where all are one half."""
@@ -184,6 +197,12 @@ class Regression:
         if not asked_for.any():  # all that is asked for is 0
             return np.where(tally.sum(axis=1) == 0, 1.0, 0.0), parts
         return 1 - tally.sum(axis=1) / spread.sum(), parts
+
+    def score_in_words(self, score: float) -> str:
+        return f"an R^2 of {score:.3f}"
+
+    def one_answer(self, part_scores: Array) -> str:
+        return ""
 
     def is_constant(self, outputs: Array, y: Array) -> Array:
         """See `Task.is_constant`. Of an output that should be the same it says nothing that it is."""

@@ -29,7 +29,7 @@ class Activation(ABC):
         `calculate_gain` has it; for a function that it does not have, as He et al. (2015) derive ReLU's:
         1 / sqrt(E f(z)^2) for z of the law N(0, 1), so that the next layer's z have the same mean square.
     steepest: the largest slope.  bounded: (least, greatest) value, infinite where there is none.
-    flat_word: what a unit is where it is flat: "saturated", or "dead" where it then answers nothing.
+    can_die: whether a unit answers nothing where it is flat.
     fitting_init: the option of the group init whose variance is made for such units: Glorot and Bengio's (2010), or
         that of He et al. (2015) for those that are steep on one side only.
     needs_pre_activation: whether `times_slope` reads z; where it does not, no array is kept for it.
@@ -46,9 +46,14 @@ class Activation(ABC):
     steepest: float = 1.0
     bounded: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     ends: ClassVar[tuple[float | None, float | None]] = (None, None)
-    flat_word: ClassVar[str] = "saturated"
+    can_die: ClassVar[bool] = False
     fitting_init: ClassVar[str] = "xavier_uniform"
     needs_pre_activation: ClassVar[bool] = True
+
+    @property
+    def flat_word(self) -> str:
+        """What a unit is called where it is flat."""
+        return "dead" if self.can_die else "saturated"
 
     @abstractmethod
     def value(self, z: Array) -> Array:
@@ -194,7 +199,7 @@ class Relu(Activation):
     gain = math.sqrt(2)
     bounded = (0.0, math.inf)
     ends = (0.0, None)
-    flat_word = "dead"
+    can_die = True
     fitting_init = "he_normal"
     needs_pre_activation = False
 
@@ -306,7 +311,7 @@ class Gelu(Activation):
     steepest = 1.1289
     bounded = (-0.16997, math.inf)
     ends = (0.0, None)
-    flat_word = "dead"
+    can_die = True
     fitting_init = "he_normal"
 
     def value(self, z: Array) -> Array:
@@ -318,6 +323,9 @@ class Gelu(Activation):
     def second(self, z: Array) -> Array:
         return (2 - z * z) * _normal_density(z)
 
+    def is_flat(self, z: Array | None, a: Array) -> Array:
+        return _flat_towards_its_end(self, z, a)
+
 
 class Silu(Activation):
     """z / (1 + e^-z), also called swish (Ramachandran et al. 2017)."""
@@ -327,7 +335,7 @@ class Silu(Activation):
     steepest = 1.0998
     bounded = (-0.27846, math.inf)
     ends = (0.0, None)
-    flat_word = "dead"
+    can_die = True
     fitting_init = "he_normal"
 
     def value(self, z: Array) -> Array:
@@ -339,6 +347,15 @@ class Silu(Activation):
     def second(self, z: Array) -> Array:
         return 2 * _LOGISTIC.slope(z) + z * _LOGISTIC.second(z)
 
+    def is_flat(self, z: Array | None, a: Array) -> Array:
+        return _flat_towards_its_end(self, z, a)
+
+
+def _flat_towards_its_end(activation: Activation, z: Array | None, a: Array) -> Array:
+    """Where a function that has a least value is flat for good, and not where it turns round: it falls there."""
+    assert z is not None
+    return Activation.is_flat(activation, z, a) & (activation.second(z) <= 0)
+
 
 class Softplus(Activation):
     """ln(1 + e^z) (Dugas et al. 2001)."""
@@ -347,7 +364,7 @@ class Softplus(Activation):
     gain = 1.0418668355353016
     bounded = (0.0, math.inf)
     ends = (0.0, None)
-    flat_word = "dead"
+    can_die = True
     needs_pre_activation = False
 
     def value(self, z: Array) -> Array:

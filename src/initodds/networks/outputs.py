@@ -34,7 +34,7 @@ class Output(ABC):
     needs_shares: whether targets under 0 or over 1 would leave the cost without a least value.
     competing: whether the outputs sum to one, so that there has to be one for each class.
     elementwise: whether an output's error depends on its own z alone, and not on those of the others.
-    can_die: whether an output can answer nothing with a slope of 0, see `Activation.flat_word`.
+    can_die: whether an output can answer nothing with a slope of 0, see `Activation.can_die`.
     """
 
     bounded: tuple[float, float] = (-math.inf, math.inf)
@@ -78,6 +78,11 @@ class Output(ABC):
         least, greatest = self.bounded
         return a > greatest - PINNED, a < least + PINNED
 
+    def pinned_outputs(self, high: Array, low: Array) -> Array:
+        """How many outputs are held by their pins, where so many (of any shape) are pinned `high` and `low` on nearly
+        all examples: those of both kinds."""
+        return high + low
+
     def plateau_costs(self, classes: int) -> Array:
         """Costs of networks that answer every example of equally frequent classes alike: (classes + 1,), with 0, 1, ...
         outputs pinned high and the others low; empty where that has no finite cost."""
@@ -96,11 +101,16 @@ class Squared(Output):
 
     @property
     def can_die(self) -> bool:  # type: ignore[override]
-        return self.activation.flat_word == "dead"
+        return self.activation.can_die
 
     @property
     def bounded(self) -> tuple[float, float]:  # type: ignore[override]
         return self.activation.bounded
+
+    def pinned(self, a: Array) -> tuple[Array, Array]:
+        """See `Output.pinned`. A unit that can die is steep right beside its end, and pinned at it alone."""
+        high, low = super().pinned(a)
+        return high, a <= self.bounded[0] if self.can_die else low
 
     def _weight(self, outputs: int) -> float:
         """The factor of 1/2 (a - y)^2."""
@@ -180,6 +190,10 @@ class Softmax(Output):
 
     bounded = (0.0, 1.0)
     competing = True
+
+    def pinned_outputs(self, high: Array, low: Array) -> Array:
+        """See `Output.pinned_outputs`: none, unless one has the whole. Of many classes each has a small share."""
+        return np.where(high > 0, high + low, 0)
 
     def tame(self, z: Array) -> Array | None:
         overflowing = z > np.log(np.finfo(z.real.dtype).max)

@@ -14,7 +14,7 @@ import numpy as np
 from initodds.networks.activations import Activation
 from initodds.networks.network import Network
 from initodds.verdicts import phrases
-from initodds.verdicts.symptoms import ALIVE, NEGLIGIBLE, Symptoms
+from initodds.verdicts.symptoms import ALIVE, MOSTLY, NEGLIGIBLE, Symptoms
 
 if TYPE_CHECKING:
     from initodds.verdicts.diagnosis import Diagnosis, Reference
@@ -38,20 +38,21 @@ BARELY = 0.5
 """A network has barely moved where no layer's weights have gone this share of their norm."""
 STILL = 0.03
 """... and is not at rest where its gradient is over this share of what it was before the first step,"""
-GAIN = 0.001
+GAIN = 0.1
 """... or as many steps again, each like one more now, would take this share off the cost."""
+EXPLODED = 1e6
+"""Training has exploded where the gradient is not under so many times a fresh network's."""
 OUTSIDE = 0.01
 """Targets are out of range where over this share of them is."""
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What causes are told by, of M networks: their symptoms; (M,) bool, whether all weights are finite; a fresh
-    network; and under which score a part of the task is dead."""
+    """What causes are told by, of M networks: their symptoms; a fresh network; and under which score a part of the task
+    is dead."""
 
     network: Network
     symptoms: Symptoms
-    finite: Array
     reference: "Reference"
     dead_recall: float
 
@@ -67,14 +68,23 @@ class Evidence:
 
     @property
     def on_its_way(self) -> Array:
-        """Whether the network is not at rest: its gradient is not small beside what it was, or steps still pay."""
+        """Whether the network is not at rest: its gradient is not small beside what it was, or steps still pay; and the
+        next one, where that is known, does not raise the cost."""
         symptoms = self.symptoms
-        return np.asarray((symptoms.gradient_norm > STILL * symptoms.gradient_at_start) | (symptoms.gain > GAIN))
+        moves = symptoms.gradient_norm > STILL * symptoms.gradient_at_start
+        return np.asarray((moves | (symptoms.gain > GAIN)) & ~(symptoms.gain <= 0))
 
-    def flat_units_are(self, word: str) -> Array:
-        """Whether the units of the flattest hidden layer are called so, see `Activation.flat_word`."""
-        words = np.array(["", *(activation.flat_word for activation in self.network.activations)])
-        return words[np.nan_to_num(self.symptoms.flattest_layer).astype(int)] == word
+    @property
+    def flat_units_are_dead(self) -> Array:
+        """Whether the units of the flattest hidden layer, where they are flat, are dead, and not saturated."""
+        can_die = np.array([False, *(activation.can_die for activation in self.network.activations)])
+        return can_die[np.nan_to_num(self.symptoms.flattest_layer).astype(int)]
+
+    @property
+    def born_flat(self) -> Array:
+        """Whether the flattest hidden layer was mostly flat before the first step."""
+        units = np.array([np.inf, *self.network.sizes[1:-1]])
+        return self.symptoms.born_units >= MOSTLY * units[np.nan_to_num(self.symptoms.flattest_layer).astype(int)]
 
 
 @dataclass(frozen=True)
@@ -91,24 +101,23 @@ class Cause:
 
 
 def _step_too_large(evidence: Evidence) -> Array:
-    """The first step multiplies the cost, and where the network now is flat, it was not so before."""
+    """The first step multiplies the cost, and now a hidden layer is flat that was not mostly so before, or, where none
+    is, the network has one answer to everything."""
     symptoms = evidence.symptoms
-    became = (symptoms.saturated_layer > 0) & (symptoms.flat_units > symptoms.born_units)
-    became |= (symptoms.constant_answer == 1) & (symptoms.saturated_layer == 0)
-    return (symptoms.first_step >= LEAPT) & became
+    became_flat = (symptoms.saturated_layer > 0) & (symptoms.flat_units > symptoms.born_units) & ~evidence.born_flat
+    is_constant = (symptoms.constant_answer == 1) & (symptoms.saturated_layer == 0)
+    return (symptoms.first_step >= LEAPT) & (became_flat | is_constant)
 
 
 def _outputs_saturated(evidence: Evidence) -> Array:
-    """All outputs are pinned; of outputs that share one whole, one must have it all."""
-    symptoms, outputs = evidence.symptoms, evidence.network.sizes[-1]
-    pinned = symptoms.outputs_high + symptoms.outputs_low == outputs
-    return pinned & ((symptoms.outputs_high > 0) | (not evidence.network.head.competing))
+    symptoms, network = evidence.symptoms, evidence.network
+    return network.head.pinned_outputs(symptoms.outputs_high, symptoms.outputs_low) == network.sizes[-1]
 
 
-def _vanishing(evidence: Evidence) -> Array:
-    gradient = evidence.symptoms.gradient
-    vanished = gradient[:, 0] < VANISHED * gradient[:, -1]
-    return vanished & (len(evidence.network.sizes) > 3)
+def vanishes(network: Network, gradient: Array) -> Array:
+    """(M,) bool: whether the cost's gradient, of these norms by layer (M, L), vanishes on its way back through several
+    hidden layers."""
+    return np.asarray((gradient[:, 0] < VANISHED * gradient[:, -1]) & (len(network.activations) > 1))
 
 
 def _small_weights(evidence: Evidence) -> Array:
@@ -125,12 +134,13 @@ def _is_smooth(activation: Activation) -> bool:
 
 
 def _too_few_steps(evidence: Evidence) -> Array:
-    """It has barely moved, and is not at rest: then it is too early to ask for more. Or nothing else is wrong with it,
-    and it is on its way, as far as that is known."""
+    """It has barely moved, and is not at rest: then it is too early to ask for more. Or nothing else is wrong with it
+    that more steps would leave, and it is on its way, as far as that is known."""
     symptoms = evidence.symptoms
     barely = (symptoms.moved < BARELY) & evidence.on_its_way & (symptoms.next_step < 1)
-    wrong = (symptoms.constant_answer == 1) | (symptoms.fewest_alive < ALIVE) | (symptoms.straight == 1)
-    wrong |= evidence.lacks | (symptoms.next_step >= UNSTEADY)
+    has_some = (symptoms.part_scores >= evidence.dead_recall).any(axis=1)
+    wrong = (symptoms.constant_answer == 1) | (symptoms.fewest_alive < ALIVE) | (evidence.lacks & has_some)
+    wrong |= symptoms.next_step >= UNSTEADY
     may_be_on_its_way = evidence.on_its_way | np.isnan(symptoms.gradient_at_start)
     return barely | (evidence.moves & may_be_on_its_way & ~wrong)
 
@@ -138,7 +148,7 @@ def _too_few_steps(evidence: Evidence) -> Array:
 ENTRIES: tuple[Cause, ...] = (
     Cause(
         "exploded",
-        lambda evidence: ~evidence.finite,
+        lambda evidence: ~(evidence.symptoms.gradient_norm < EXPLODED * evidence.reference.gradient),
         phrases.exploded,
         ("rate_div10", "rate_div100", "scale_inputs", "init_of_activation", "clip", "adam"),
     ),
@@ -162,7 +172,7 @@ ENTRIES: tuple[Cause, ...] = (
     ),
     Cause(
         "hidden_dead",
-        lambda evidence: (evidence.symptoms.saturated_layer > 0) & evidence.flat_units_are("dead"),
+        lambda evidence: (evidence.symptoms.saturated_layer > 0) & evidence.flat_units_are_dead,
         phrases.hidden_flat,
         ("leaky_relu", "init_of_activation", "rate_div10", "wider", "shallower", "tanh", "standardize_inputs"),
     ),
@@ -186,7 +196,7 @@ ENTRIES: tuple[Cause, ...] = (
     ),
     Cause(
         "vanishing_gradient",
-        _vanishing,
+        lambda evidence: vanishes(evidence.network, evidence.symptoms.gradient),
         phrases.vanishing_gradient,
         ("init_of_activation", "relu", "tanh", "adam", "shallower", "rate_x10", "steps_x10"),
     ),
@@ -221,7 +231,7 @@ ENTRIES: tuple[Cause, ...] = (
     ),
     Cause(
         "units_dead",
-        lambda evidence: (evidence.symptoms.fewest_alive < ALIVE) & evidence.flat_units_are("dead"),
+        lambda evidence: (evidence.symptoms.fewest_alive < ALIVE) & evidence.flat_units_are_dead,
         phrases.units_flat,
         ("wider", "leaky_relu", "tanh", "logistic", "init_of_activation", "rate_div10", "adam"),
     ),
@@ -266,7 +276,7 @@ ENTRIES: tuple[Cause, ...] = (
     ),
     Cause(
         "none",
-        lambda evidence: np.ones(len(evidence.finite), bool),
+        lambda evidence: np.ones(len(evidence.symptoms.score), bool),
         phrases.none,
         ("wider", "steps_x10", "rate_x10", "rate_div10", "adam", "standardize_inputs", "tanh", "no_decay"),
     ),

@@ -61,8 +61,9 @@ def escapes(layers: Sequence[Sequence[Layer]], outcome: Array, retrain: Retrain)
 
 
 def perturbed(layers: Sequence[Layer], noise: float, rng: np.random.Generator) -> list[Layer]:
-    """A network's layers with normal noise added, `noise` times the root mean square of each layer's weights."""
-    sizes = [noise * np.sqrt((weights**2).mean()) for weights, _ in layers]
+    """A network's layers with normal noise added, `noise` times the root mean square of each layer's weights, or, of
+    weights of 0, times that of fresh ones of variance 1 / fan_in."""
+    sizes = [noise * (np.sqrt((weights**2).mean()) or len(weights) ** -0.5) for weights, _ in layers]
     return [
         (weights + size * rng.standard_normal(weights.shape), biases + size * rng.standard_normal(biases.shape))
         for (weights, biases), size in zip(layers, sizes, strict=True)

@@ -3,7 +3,8 @@
 from initodds.datasets.tasks import NEARLY_ALL
 from initodds.verdicts.causes import BY_NAME
 from initodds.verdicts.diagnosis import Diagnosis
-from initodds.verdicts.phrases import relative_gradient
+from initodds.verdicts.phrases import of_a_fresh_one
+from initodds.verdicts.symptoms import NEGLIGIBLE
 
 
 def explain(diagnosis: Diagnosis, member: int) -> str:
@@ -14,23 +15,26 @@ def explain(diagnosis: Diagnosis, member: int) -> str:
 
 
 def _point(diagnosis: Diagnosis, member: int) -> str:
-    """The kind of point, with the numbers that it is told by; empty where it was not asked for, and where what looks
-    like a minimum is a slope so gentle, beside a fresh network's, that only its steps still tell it."""
+    """The kind of point, with the numbers that it is told by; empty where it was not asked for."""
     spectrum = diagnosis.spectrum
-    if diagnosis.cause[member] == "too_few_steps" and diagnosis.point[member] == "minimum":
-        return ""
     ends = f"least eigenvalue {spectrum.least[member]:.1e}, greatest {spectrum.greatest[member]:.1e}"
     match str(diagnosis.point[member]):
         case "flat":
+            if diagnosis.symptoms.score[member] == 1:  # all that it was trained on is right, and little cost left
+                return "It is flat there: gradient and curvature vanish."
             return "It is a flat plateau, not a local minimum: gradient and curvature vanish."
         case "saddle":
             return f"It is a saddle, not a local minimum: along one direction the cost curves down ({ends})."
         case "minimum":
             kind = "a degenerate minimum" if diagnosis.degenerate[member] else "a minimum"
             flat = f"{100 * spectrum.near_zero[member]:.1f} % of its directions are flat"
-            return f"It is {kind}, as far as the curvature tells: no direction curves down ({ends}), and {flat}."
+            return (
+                f"It is {kind}, as far as the curvature tells: no direction clearly curves down ({ends}), and {flat}."
+            )
         case "not_stationary":
-            share = relative_gradient(diagnosis, member)
+            share = of_a_fresh_one(diagnosis, diagnosis.symptoms.gradient_norm[member])
+            if diagnosis.symptoms.gradient_norm[member] <= NEGLIGIBLE * diagnosis.reference.gradient:
+                return "It is no resting point, and so no local minimum: steps still take the cost down."
             rest = ", nearly all of it by the output layer" if _by_outputs(diagnosis, member) else ""
             return f"It is no resting point, and so no local minimum: its gradient is {share}{rest}."
     return ""
@@ -39,7 +43,7 @@ def _point(diagnosis: Diagnosis, member: int) -> str:
 def _by_outputs(diagnosis: Diagnosis, member: int) -> bool:
     """Whether nearly all of the gradient is by the output layer's weights and biases, where there are other layers."""
     by_layer = diagnosis.symptoms.gradient[member]
-    return bool(len(by_layer) > 1 and by_layer[-1] ** 2 >= NEARLY_ALL * (by_layer**2).sum())
+    return bool(len(by_layer) > 1 and by_layer[-1] ** 2 > NEARLY_ALL * diagnosis.symptoms.gradient_norm[member] ** 2)
 
 
 def summarize(diagnosis: Diagnosis) -> str:

@@ -6,22 +6,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from initodds.datasets.tasks import NEARLY_ALL
 from initodds.networks.activations import Activation
 from initodds.verdicts.symptoms import ALIVE, FITTED, NEGLIGIBLE
+
+MANY = 10
+"""From so many times on a share is no longer said in percent."""
 
 if TYPE_CHECKING:
     from initodds.verdicts.diagnosis import Diagnosis
 
 
 def exploded(diagnosis: "Diagnosis", member: int) -> str:
-    return "A weight or bias is not a finite number: training has exploded, and nothing is left to be seen."
+    """Of a network with a weight that is no number, or a gradient beyond all measure."""
+    norm = _cost_gradient(diagnosis, member)
+    if np.isnan(norm):
+        return "A weight or bias is not a finite number: training has exploded, and nothing is left to be seen."
+    measure = of_a_fresh_one(diagnosis, norm) if np.isfinite(norm) else "not a finite number"
+    return f"Training has exploded: the gradient is {measure}, and each step throws the weights further."
 
 
 def symmetric(diagnosis: "Diagnosis", member: int) -> str:
+    """Of a network one of whose hidden layers is worth one unit."""
+    hidden = diagnosis.network.sizes[1:-1]
+    units = f"{hidden[0]} hidden units" if len(hidden) == 1 else "units of a hidden layer"
     return (
-        f"The {_hidden(diagnosis)} hidden units have the same weights, in and out: they get the same gradient, stay"
-        " alike, and are worth one unit. They have to be drawn apart."
+        f"The {units} have the same weights, in and out: they get the same gradient, stay alike, and are worth one"
+        " unit. They have to be drawn apart."
     )
 
 
@@ -47,45 +57,60 @@ def hidden_flat(diagnosis: "Diagnosis", member: int) -> str:
     layer = int(symptoms.saturated_layer[member])
     activation, units = network.activations[layer - 1], network.sizes[layer]
     of_units = "hidden units" if len(network.activations) == 1 else f"units of hidden layer {layer}"
-    flat, high = int(symptoms.flat_units[member]), int(symptoms.flat_high[member])
-    counts = zip((high, flat - high), reversed(activation.ends), strict=True)
+    flat, high, low = (int(count[member]) for count in (symptoms.flat_units, symptoms.flat_high, symptoms.flat_low))
+    counts = zip((high, low), reversed(activation.ends), strict=True)
     ends = [f"{count} answer {end:.3f}" for count, end in counts if count and end is not None]
-    if flat == units and len(ends) == 1:
+    if flat == units and high + low == flat and len(ends) == 1:
         what = f"All {units} {of_units} answer {ends[0].split()[-1]} to nearly every example"
-    elif ends:
-        what = f"{flat} of {units} {of_units} are {activation.flat_word}: {' and '.join(ends)} to nearly every example"
     else:
         what = f"{flat} of {units} {of_units} are {activation.flat_word} on nearly every example"
+        ends += [f"{flat - high - low} jump between their ends"] * (high + low < flat)
+        what += f" ({' and '.join(ends)})" if ends else ""
+    since = _since(symptoms.born_units[member], flat)
+    return f"{what}{since}, {_reach(diagnosis, member)}; {_left_to_outputs(diagnosis, member, units - high - low)}."
+
+
+def _reach(diagnosis: "Diagnosis", member: int) -> str:
+    """What of the gradient reaches the first layer."""
+    symptoms = diagnosis.symptoms
     zero, trained = symptoms.gradient_zero[member], symptoms.gradient_as_trained[member, 0]
-    share = symptoms.gradient[member, 0] / diagnosis.reference.gradient
+    share = symptoms.gradient[member, 0] / diagnosis.reference.by_layer[0]
+    if share > NEGLIGIBLE:
+        return f"though a gradient still reaches the first layer ({_of_fresh(share)})"
     rounded = " and exactly 0 as it is computed" if zero == 1 or trained == 0 else ""
-    reach = f"hardly a gradient reaches the first layer ({share:.0e} of a fresh network's{rounded})"
-    outputs = diagnosis.network.sizes[-1]
-    if symptoms.outputs_high[member] + symptoms.outputs_low[member] < outputs:
-        rest = f"the {'output' if outputs == 1 else f'{outputs} outputs'} can only learn one answer to all examples"
-    elif _is_negligible(diagnosis, member):
-        rest = f"the outputs are pinned too, {_pinned(diagnosis, member)}, and learn as little"
-    else:
-        rest = f"the outputs are pinned, {_pinned(diagnosis, member)}, but the cost still moves them"
-    return f"{what}{_since(symptoms.born_units[member], flat)}, so {reach}; {rest}."
+    return f"so hardly a gradient reaches the first layer ({share:.0e} of a fresh network's{rounded})"
+
+
+def _left_to_outputs(diagnosis: "Diagnosis", member: int, units: int) -> str:
+    """What the outputs can learn from a layer of which so many `units` do not answer all examples alike."""
+    symptoms, outputs = diagnosis.symptoms, diagnosis.network.sizes[-1]
+    if _pinned_outputs(diagnosis, member) < outputs:
+        named = "the output" if outputs == 1 else f"the {outputs} outputs"
+        if units:
+            return f"{named} can learn from {units} {'unit' if units == 1 else 'units'}"
+        return f"{named} can only learn one answer to all examples"
+    if symptoms.gradient[member, -1] <= NEGLIGIBLE * diagnosis.reference.by_layer[-1]:
+        return f"the outputs are pinned too, {_pinned(diagnosis, member)}, and learn as little"
+    return f"the outputs are pinned, {_pinned(diagnosis, member)}, but the cost still moves them"
 
 
 def outputs_saturated(diagnosis: "Diagnosis", member: int) -> str:
-    what = f"All {diagnosis.network.sizes[-1]} outputs are pinned, {_pinned(diagnosis, member)}, whatever the example"
+    """Of a network whose outputs are at the ends of their range: which, and whether an error comes back from them."""
+    outputs, share = diagnosis.network.sizes[-1], _relative_gradient(diagnosis, member)
+    subject = "The output is" if outputs == 1 else f"All {outputs} outputs are"
+    what = f"{subject} pinned on nearly every example, {_pinned(diagnosis, member)}"
     if _is_negligible(diagnosis, member):
-        return (
-            f"{what}; where an output is flat no error comes back from it, and hardly a gradient is left"
-            f" ({relative_gradient(diagnosis, member)})."
-        )
-    return (
-        f"{what}; with this cost an error comes back from them all the same ({relative_gradient(diagnosis, member)})."
-    )
+        return f"{what}; where an output is flat no error comes back from it, and hardly a gradient is left ({share})."
+    return f"{what}; with this cost an error comes back all the same ({share})."
 
 
 def constant_prediction(diagnosis: "Diagnosis", member: int) -> str:
+    """Of a network that has one answer to everything, and units that could say more."""
+    named = diagnosis.task.one_answer(diagnosis.symptoms.part_scores[member])
+    answer = f"one answer ({named})" if named else "one answer"
     return (
-        f"It gives nearly every example one answer{_answer(diagnosis, member)}, though neither its hidden units nor its"
-        f" outputs are all saturated ({_pinned(diagnosis, member)})."
+        f"It gives nearly every example {answer}, though neither its hidden units nor its outputs are all saturated"
+        f" ({_pinned(diagnosis, member)})."
     )
 
 
@@ -94,39 +119,58 @@ def dead_classes(diagnosis: "Diagnosis", member: int) -> str:
     symptoms, task = diagnosis.symptoms, diagnosis.task
     dead = np.flatnonzero(symptoms.part_scores[member] < diagnosis.dead_recall)
     names = " and ".join(f"{task.part} {part}{_own_output(diagnosis, member, int(part))}" for part in dead)
+    share = _relative_gradient(diagnosis, member)
     if _is_negligible(diagnosis, member):
-        rest = f"Hardly a gradient is left to bring it ({relative_gradient(diagnosis, member)})"
+        rest = f"Hardly a gradient is left to bring {'it' if len(dead) == 1 else 'them'} ({share})"
     else:
-        rest = f"A gradient of {relative_gradient(diagnosis, member)} is left, with which it may come yet"
+        rest = f"A gradient of {share} is left, with which {'it' if len(dead) == 1 else 'they'} may come yet"
     learned = int((symptoms.part_scores[member] >= 0.5).sum())
-    what = (
-        "learned the rest, and"
-        if learned == task.parts - len(dead)
-        else f"learned {learned} of {task.parts} {task.parts_word} by half or more, and"
-    )
-    return f"It has {what} hardly anything of {names}. {rest}."
+    if len(dead) == task.parts:
+        what = ""
+    elif learned == task.parts - len(dead):
+        what = "the rest, and "
+    else:
+        what = f"{learned} of {task.parts} {task.parts_word} by half or more, and "
+    return f"It has learned {what}hardly anything of {names}. {rest}."
 
 
 def too_few_steps(diagnosis: "Diagnosis", member: int) -> str:
-    """Of a network that is on its way: how far it has come. What else is seen is said too, as units that are dead; of
-    one whose training is not known, no more than that nothing else is seen."""
-    symptoms = diagnosis.symptoms
-    moved = symptoms.moved[member]
-    gradient = f"its gradient is {relative_gradient(diagnosis, member)}"
+    """Of a network that is on its way: how far it has come, and what is seen besides, as units that are dead. Of one
+    whose training is not known, no more than that nothing else is seen."""
+    moved = diagnosis.symptoms.moved[member]
+    gradient = f"its gradient is {_relative_gradient(diagnosis, member)}"
+    besides = _besides(diagnosis, member)
     if np.isnan(moved):
-        return f"Nothing is seen to be wrong with it, and {gradient}: it may be on its way, and need more steps."
+        seen = f"It is seen that {besides}" if besides else "Nothing is seen to be wrong with it"
+        return f"{seen}, and {gradient}: it may be on its way, and need more steps."
     way = f"no layer's weights have moved by more than {100 * moved:.2g} % of their size, and " if moved < 1 else ""
-    rest = f"{way}{gradient}. It needs more steps, or larger ones."
+    so_far = f"though {besides}" if besides else "and nothing is seen to be wrong with it"
+    return f"It is on its way, {so_far}: {way}{gradient}. It needs more steps, or larger ones."
+
+
+def _besides(diagnosis: "Diagnosis", member: int) -> str:
+    """What is to be seen of a network that is on its way, and may pass or not."""
+    symptoms, task = diagnosis.symptoms, diagnosis.task
+    lacking = int((symptoms.part_scores[member] < diagnosis.dead_recall).sum())
+    seen = []
+    if symptoms.constant_answer[member] == 1:
+        seen.append("it gives nearly every example one answer so far")
+    elif lacking:
+        seen.append(f"hardly anything is learned yet of {lacking} of {task.parts} {task.parts_word}")
+    if symptoms.straight[member] == 1:
+        seen.append("every hidden unit is a straight line on all examples so far")
     if symptoms.fewest_alive[member] < ALIVE:
-        return f"It is on its way, though {_flat_units(diagnosis, member)}: {rest}"
-    return f"It is on its way, and nothing is seen to be wrong with it: {rest}"
+        seen.append(_flat_units(diagnosis, member))
+    return " and ".join(seen)
 
 
 def none(diagnosis: "Diagnosis", member: int) -> str:
+    """Of a network with no cause."""
     return "Nothing wrong is seen with it."
 
 
 def targets_out_of_range(diagnosis: "Diagnosis", member: int) -> str:
+    """Of networks that are asked for what their outputs cannot answer."""
     least, greatest = diagnosis.network.head.bounded
     share = 100 * diagnosis.symptoms.outside[member]
     return (
@@ -136,6 +180,7 @@ def targets_out_of_range(diagnosis: "Diagnosis", member: int) -> str:
 
 
 def outputs_dead(diagnosis: "Diagnosis", member: int) -> str:
+    """Of a network some of whose outputs answer nothing for good."""
     dead, outputs = int(diagnosis.symptoms.outputs_dead[member]), diagnosis.network.sizes[-1]
     return (
         f"{dead} of {outputs} outputs are dead: wherever they are wrong they answer 0 with a slope of 0, so that no"
@@ -144,15 +189,17 @@ def outputs_dead(diagnosis: "Diagnosis", member: int) -> str:
 
 
 def vanishing_gradient(diagnosis: "Diagnosis", member: int) -> str:
+    """Of a network whose first layers hear nothing of the cost: the gradient by layer."""
     norms = diagnosis.symptoms.gradient[member]
     shares = ", ".join(f"{norm / norms[-1]:.0e}" if norms[-1] else "0" for norm in norms)
     return (
         f"The gradient vanishes on its way back through {len(norms)} layers: by layer it is {shares} of the last one's,"
-        f" and {_of_a_fresh_one(diagnosis, float(np.linalg.norm(norms)))} in all."
+        f" and {_relative_gradient(diagnosis, member)} in all."
     )
 
 
 def small_weights(diagnosis: "Diagnosis", member: int) -> str:
+    """Of a network that has not left the place next to 0 where it was drawn."""
     symptoms = diagnosis.symptoms
     return (
         "The weights were drawn so small that all hidden units start all but alike, next to 0: their pre-activations"
@@ -163,44 +210,37 @@ def small_weights(diagnosis: "Diagnosis", member: int) -> str:
 
 def units_flat(diagnosis: "Diagnosis", member: int) -> str:
     """Of a network that has not learned with the units that are left: how many of a layer's are flat, since when."""
+    symptoms = diagnosis.symptoms
+    at_ends = symptoms.flat_high[member] + symptoms.flat_low[member] == symptoms.flat_units[member]
+    alike = "answer nearly every example alike and " if at_ends else ""
     return (
-        f"{_flat_units(diagnosis, member)}: they answer nearly every example alike and get hardly a gradient, and the"
-        " others have not done it alone."
+        f"{_flat_units(diagnosis, member)}: they {alike}get hardly a gradient, and the others have not done it alone."
     )
 
 
 def straight_line(diagnosis: "Diagnosis", member: int) -> str:
     """Of a network that is linear on all examples: what a linear model scores."""
-    task = diagnosis.task
-    score = diagnosis.straight_score
-    best = f"{100 * score:.1f} %" if task.score_name == "accuracy" else f"{score:.3f}"
-    name = "an accuracy" if task.score_name == "accuracy" else "an R^2"
+    score = diagnosis.task.score_in_words(diagnosis.straight_score)
     return (
-        "It has learned a straight line and nothing else: every hidden unit is a straight line on all examples,"
-        f" none has its bend among them. The best linear model, of at most {FITTED} of them, has {name} of {best}."
+        "It has learned a straight line and nothing else: every hidden unit is a straight line on all examples. A"
+        f" linear model by least squares, of at most {FITTED} of them, has {score}."
     )
 
 
 def dead_examples(diagnosis: "Diagnosis", member: int) -> str:
-    score, task = diagnosis.symptoms.score[member], diagnosis.task
-    what = (
-        f"{100 * score:.1f} % of the training examples right"
-        if task.score_name == "accuracy"
-        else f"an R^2 of {score:.3f}"
-    )
+    """Of a network at rest that has not learned all of its training set."""
+    score = diagnosis.task.score_in_words(diagnosis.symptoms.score[member])
     return (
-        f"It has come to rest with {what}: hardly a gradient is left ({relative_gradient(diagnosis, member)}) to bring"
-        " the others."
+        f"It has come to rest with {score} on the training set: hardly a gradient is left"
+        f" ({_relative_gradient(diagnosis, member)}) to bring the rest."
     )
 
 
 def unsteady(diagnosis: "Diagnosis", member: int) -> str:
+    """Of a network whose steps raise the cost where it is now."""
     factor = diagnosis.symptoms.next_step[member]
-    times = f"multiplies it by {factor:.3g}" if np.isfinite(factor) else "makes it infinite"
-    return (
-        f"The cost jumps up and down: one more step along the whole gradient {times}. The steps are too large to"
-        " come to rest."
-    )
+    times = f"multiplies the cost by {factor:.3g}" if np.isfinite(factor) else "makes the cost infinite"
+    return f"The steps are too large to come to rest: one more, along the whole gradient, {times}."
 
 
 def _since(born: float, flat: int) -> str:
@@ -233,29 +273,35 @@ def _of_units(diagnosis: "Diagnosis", member: int) -> str:
     return f"of {diagnosis.network.sizes[layer]} {kind}"
 
 
-def _hidden(diagnosis: "Diagnosis") -> int:
-    """The number of hidden units."""
-    return sum(diagnosis.network.sizes[1:-1])
+def _cost_gradient(diagnosis: "Diagnosis", member: int) -> float:
+    """The norm of the cost's gradient, the weight decay's left out."""
+    return float(np.linalg.norm(diagnosis.symptoms.gradient[member]))
 
 
 def _is_negligible(diagnosis: "Diagnosis", member: int) -> bool:
-    """Whether hardly a gradient is left."""
-    return bool(diagnosis.symptoms.gradient_norm[member] <= NEGLIGIBLE * diagnosis.reference.gradient)
+    """Whether hardly a gradient of the cost is left."""
+    return _cost_gradient(diagnosis, member) <= NEGLIGIBLE * diagnosis.reference.gradient
 
 
-def relative_gradient(diagnosis: "Diagnosis", member: int) -> str:
-    """The norm of the gradient, in words: `1.3 % of a fresh network's`."""
-    return _of_a_fresh_one(diagnosis, diagnosis.symptoms.gradient_norm[member])
+def _relative_gradient(diagnosis: "Diagnosis", member: int) -> str:
+    """The norm of the cost's gradient, in words: `1.3 % of a fresh network's`."""
+    return of_a_fresh_one(diagnosis, _cost_gradient(diagnosis, member))
 
 
-def _of_a_fresh_one(diagnosis: "Diagnosis", norm: float) -> str:
-    return f"{100 * norm / diagnosis.reference.gradient:.1f} % of a fresh network's"
+def of_a_fresh_one(diagnosis: "Diagnosis", norm: float) -> str:
+    """A gradient's norm beside that of a fresh network, in words."""
+    return _of_fresh(norm / diagnosis.reference.gradient)
 
 
-def _answer(diagnosis: "Diagnosis", member: int) -> str:
-    """The class that it names, where there are any: ` (class 3)`."""
-    scores = diagnosis.symptoms.part_scores[member]
-    return f" ({diagnosis.task.part} {np.nanargmax(scores)})" if np.nanmax(scores) >= NEARLY_ALL else ""
+def _of_fresh(share: float) -> str:
+    """A share of what a fresh network has, in percent, or, where it is many, in times."""
+    return f"{100 * share:.1f} % of a fresh network's" if share < MANY else f"{share:.3g} times a fresh network's"
+
+
+def _pinned_outputs(diagnosis: "Diagnosis", member: int) -> int:
+    """How many outputs are held by their pins, see `Output.pinned_outputs`."""
+    symptoms, head = diagnosis.symptoms, diagnosis.network.head
+    return int(head.pinned_outputs(symptoms.outputs_high[member], symptoms.outputs_low[member]))
 
 
 def _own_output(diagnosis: "Diagnosis", member: int, part: int) -> str:

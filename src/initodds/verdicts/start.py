@@ -16,7 +16,7 @@ from initodds.datasets.tasks import NEARLY_ALL, Task
 from initodds.networks.curvature import Landscape
 from initodds.networks.features import Features
 from initodds.networks.network import Layer, Network, Stack
-from initodds.verdicts.causes import SMALL, VANISHED
+from initodds.verdicts.causes import SMALL, vanishes
 from initodds.verdicts.symptoms import ALIVE, norms_by_layer, spread_evenly, symmetric
 
 Array = np.ndarray
@@ -63,14 +63,17 @@ def start_of(network: Network, task: Task, layers: Sequence[Sequence[Layer]], tr
     z = [np.concatenate([seen.pre_activations[layer] for seen in landscape.passes], 1) for layer in numbers]
     a = [np.concatenate([seen.activations[layer] for seen in landscape.passes], 1) for layer in numbers]
     is_flat = [unit.is_flat(z[layer], a[layer]) for layer, unit in enumerate(network.activations)]
-    high, low = network.head.pinned(a[-1])
-    is_flat.append(high | low)
+    pinned = network.head.pinned(a[-1])
+    is_flat.append(np.logical_or(*pinned))
+    held = network.head.pinned_outputs(*((ends.mean(axis=1) >= NEARLY_ALL).sum(axis=1) for ends in pinned))
     expected = [_expected(network, one, sample.x.astype(float)) for one in layers]
     return Start(
         network=network,
         size=np.stack([np.sqrt((of_layer**2).mean(axis=(1, 2))) for of_layer in z], 1),
         spread=np.stack([np.sqrt((of_layer.std(axis=1) ** 2).mean(axis=1)) for of_layer in z], 1),
-        flat=np.stack([(true.mean(axis=1) >= NEARLY_ALL).mean(axis=1) for true in is_flat], 1),
+        flat=np.stack(
+            [*((true.mean(axis=1) >= NEARLY_ALL).mean(axis=1) for true in is_flat[:-1]), held / network.sizes[-1]], 1
+        ),
         flat_examples=np.stack([true.mean(axis=(1, 2)) for true in is_flat], 1),
         gradient=norms_by_layer(stack.network, landscape.gradient),
         expected_size=np.array([size for size, _ in expected]),
@@ -142,8 +145,8 @@ def in_words(start: Start, member: int) -> str:
             f"The inputs are large for the weights: pre-activations of the first layer have a size of"
             f" {start.size[member, 0]:.3g}, where about 1 is usual; steps have to be so much smaller."
         )
-    first, last = start.gradient[member, 0], start.gradient[member, -1]
-    if network.activations and first < VANISHED * last:
+    if vanishes(network, start.gradient)[member]:
+        first, last = start.gradient[member, 0], start.gradient[member, -1]
         return f"The gradient vanishes on its way: the first layer's is {first / last:.0e} of the last one's."
     if network.activations and start.size[member, :-1].min() < SMALL:
         layer = int(start.size[member, :-1].argmin())

@@ -15,10 +15,10 @@ Array = np.ndarray
 
 
 class Step(NamedTuple):
-    """How M networks were trained: the optimizer; by what the mean gradient is multiplied before a step, which is the
-    batch size where gradients are summed; how many steps were taken; by which factor a schedule multiplied the learning
-    rate in the first and in the last of them; and what the optimizer had kept of each network after that, empty where
-    that is not known."""
+    """How M networks were trained: the optimizer, with a learning rate that they share; by what the mean gradient is
+    multiplied before a step, which is the batch size where gradients are summed; how many steps were taken; by which
+    factor a schedule multiplied the learning rate in the first and in the last of them; and what the optimizer had kept
+    of each network after that, empty where that is not known."""
 
     optimizer: Optimizer
     scale: float = 1.0
@@ -83,7 +83,9 @@ def _after_a_step(landscape: Landscape, step: Step, factor: float, slots: list[A
     with np.errstate(over="ignore", invalid="ignore"):
         step.optimizer.update(place, gradient, slots, factor * _rates(step.optimizer, stack), number)
         moved = cost_of(_moved_to(stack, place), landscape.features, landscape.targets)
-        return np.nan_to_num(moved / np.maximum(landscape.cost, 1e-300), nan=np.inf, posinf=np.inf)
+        nothing = (landscape.cost == 0) & (moved == 0)
+        factors = np.where(nothing, 1.0, moved / np.maximum(landscape.cost, 1e-300))
+        return np.nan_to_num(factors, nan=np.inf, posinf=np.inf)
 
 
 def _rates(optimizer: Optimizer, stack: Stack) -> Array:

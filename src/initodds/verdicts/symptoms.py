@@ -24,7 +24,10 @@ MOSTLY = 0.9
 CONSTANT = 0.01
 """A unit is constant if its activation's standard deviation over the examples is under this."""
 ALIKE = 1e-3
-"""Units are alike if their weights differ by less than this share of the weights' root mean square."""
+"""Units are alike if their weights, in, out and the biases, differ by less than this share of the root mean square of
+each kind,"""
+ROUNDING = 1e-6
+"""... or than this share of the largest kind's, which is rounding."""
 ALIVE = 2 / 3
 """Units are missing where under this share of a hidden layer's is alive."""
 STRAIGHT = 1e-3
@@ -50,8 +53,8 @@ class Symptoms:
     saturated_layer: (M,) the first hidden layer whose units are mostly flat, counted from 1; 0 where there is none.
     flattest_layer: (M,) that, or where there is none the hidden layer with the largest share of flat units; 0 where no
         unit is flat.
-    flat_units, flat_high, born_units: (M,) how many units of the flattest layer are flat; are so at the upper end; are
-        so, and were before the first step.
+    flat_units, flat_high, flat_low, born_units: (M,) how many units of the flattest layer are flat; are so at the upper
+        end, or at the lower one, on nearly all examples; are flat, and were before the first step.
     fewest_alive: (M,) of the hidden layers, the least share of units that are not flat on nearly all examples.
     straight: (M,) 1 if there are hidden units, and each is a straight line of its pre-activation on all examples.
     spread, spread_at_start: (M,) the standard deviation of the pre-activations over the examples, of the hidden layer
@@ -85,6 +88,7 @@ class Symptoms:
     flattest_layer: Array
     flat_units: Array
     flat_high: Array
+    flat_low: Array
     born_units: Array
     fewest_alive: Array
     straight: Array
@@ -170,6 +174,7 @@ def symptoms_of(
         flattest_layer=flattest,
         flat_units=_of_layer(flattest, [seen.flat.sum(axis=1) for seen in layers]),
         flat_high=_of_layer(flattest, [seen.upper.sum(axis=1) for seen in layers]),
+        flat_low=_of_layer(flattest, [seen.lower.sum(axis=1) for seen in layers]),
         born_units=_of_layer(
             flattest, [(seen.flat & ~new).sum(axis=1) for seen, new in zip(layers, became, strict=True)]
         ),
@@ -202,10 +207,11 @@ def symptoms_of(
 
 class _Units(NamedTuple):
     """Of the units of a hidden layer, (M, units): whether each is flat on nearly all examples, is so at its upper end,
-    is constant, and is straight; and its pre-activation's standard deviation over the examples."""
+    or at its lower one, is constant, and is straight; and its pre-activation's standard deviation over the examples."""
 
     flat: Array
     upper: Array
+    lower: Array
     constant: Array
     straight: Array
     spread: Array
@@ -216,7 +222,6 @@ def _hidden_units(landscape: Landscape, layer: int) -> _Units:
     z = _joined([seen.pre_activations for seen in landscape.passes], layer)
     a = _joined([seen.activations for seen in landscape.passes], layer)
     is_flat = activation.is_flat(z, a)
-    upper = is_flat & (z > 0) & (activation.ends[1] is not None)
     # What a straight line of z leaves of a: the variance that is not explained.
     dz, da = z - z.mean(axis=1, keepdims=True), a - a.mean(axis=1, keepdims=True)
     zz, za, aa = (np.einsum("reu,reu->ru", *pair) for pair in ((dz, dz), (dz, da), (da, da)))
@@ -225,7 +230,12 @@ def _hidden_units(landscape: Landscape, layer: int) -> _Units:
     examples = z.shape[1]
     constant = np.sqrt(aa / examples) < CONSTANT
     return _Units(
-        _nearly_all(is_flat), _nearly_all(upper), constant, left <= STRAIGHT * aa + 1e-300, np.sqrt(zz / examples)
+        flat=_nearly_all(is_flat),
+        upper=_nearly_all(is_flat & (z > 0)),
+        lower=_nearly_all(is_flat & (z <= 0)),
+        constant=constant,
+        straight=left <= STRAIGHT * aa + 1e-300,
+        spread=np.sqrt(zz / examples),
     )
 
 
@@ -271,14 +281,19 @@ def symmetric(stack: Stack) -> Array:
     result = np.zeros(stack.replicates, bool)
     for layer, units in enumerate(stack.network.sizes[1:-1]):
         into = sideways(stack.weights[0], stack.replicates) if layer == 0 else stack.weights[layer]
-        unit = np.concatenate([into, stack.biases[layer], stack.weights[layer + 1].transpose(0, 2, 1)], axis=1)
-        apart = np.abs(unit - unit.mean(axis=2, keepdims=True)).max(axis=(1, 2))
-        result |= (units > 1) & (apart <= ALIKE * np.sqrt((unit**2).mean(axis=(1, 2))))
+        kinds = (into, stack.biases[layer], stack.weights[layer + 1].transpose(0, 2, 1))
+        sizes = [np.sqrt((kind**2).mean(axis=(1, 2))) for kind in kinds]
+        rounding = ROUNDING * np.max(sizes, axis=0)
+        alike = np.full(stack.replicates, units > 1)
+        for kind, size in zip(kinds, sizes, strict=True):
+            apart = np.abs(kind - kind.mean(axis=2, keepdims=True)).max(axis=(1, 2))
+            alike &= apart <= np.maximum(ALIKE * size, rounding)
+        result |= alike
     return result
 
 
 def _dead_outputs(landscape: Landscape, outputs: Array, targets: Array) -> Array:
-    """(M,) how many outputs are dead wherever they are wrong, of units that can be: see `Activation.flat_word`."""
+    """(M,) how many outputs are dead wherever they are wrong, of units that can be: see `Activation.can_die`."""
     head = landscape.stack.network.head
     if not head.can_die:
         return np.zeros(len(outputs))
@@ -338,7 +353,7 @@ def spread_evenly(examples: int, most: int = _SAMPLE) -> Array:
 
 def _sampled(network: Network, layers: Sequence[Sequence[Layer]], task: Task, sample: Split) -> Landscape:
     """The landscape of networks over a sample of the examples."""
-    features = Features(sample.x, np.dtype(np.float64))
+    features = Features(sample.x, np.dtype(np.float64), everything=True)
     network = replace(network, sizes=(sample.x.shape[1], *network.sizes[1:]))
     stack = Stack(network, layers, np.dtype(np.float64))
     return Landscape(stack.restricted(features.present), features, task.targets(sample.y))
