@@ -32,7 +32,7 @@ from initodds.verdicts.remedies import Facts, Remedy, remedies_of, together
 from initodds.vocabulary import InputError
 
 RARE = 0.2
-"""A cause is tried for if at least this share of the networks that did not converge has it."""
+"""A cause is tried for if at least this share of the networks that did not converge has it, or none has more."""
 AS_IT_IS = Remedy("As it is", {})
 
 
@@ -188,7 +188,8 @@ def advise(trials: Trials, replicate_cause: str, minutes: float) -> Advised:
     before = Tally(AS_IT_IS, CHOSEN_BY, int((first["outcome"] == "converged").sum()))
     failed = first.loc[first["outcome"] != "converged", "cause"]
     causes = {str(cause): int(count) for cause, count in failed.value_counts().items()}
-    frequent = [cause for cause, count in causes.items() if count >= RARE * len(failed)]
+    most = max(causes.values(), default=0)
+    frequent = [cause for cause, count in causes.items() if count >= min(RARE * len(failed), most)]
     if replicate_cause:
         frequent = [replicate_cause, *(cause for cause in frequent if cause != replicate_cause)]
     tried: Search[Remedy] = Search()
