@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from initodds import analysis
-from initodds.cells import advice, options
+from initodds.cells import complaints, options
 from initodds.sweeps import jobs
 from initodds.sweeps.composing import Composer, SweepLoader, combinations, composer_of, save
 from initodds.vocabulary import InputError
@@ -186,7 +186,7 @@ def test_another_sweeper_is_told_the_share_converged(tmp_path: Path, monkeypatch
 
 def test_what_another_package_has_is_told_with_what_to_install():
     missing = MissingConfigException("In 'config': Could not find it", "hydra/sweeper/optuna")
-    assert advice.of_composing(missing) == "hydra/sweeper=optuna: needs pip install 'initodds[optuna]'"
+    assert complaints.of_composing(missing) == "hydra/sweeper=optuna: needs pip install 'initodds[optuna]'"
 
 
 def test_optuna_looks_for_the_largest_share(tmp_path: Path):

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from initodds.cells import advice, drawing, objects, options
+from initodds.cells import complaints, drawing, objects, options
 from initodds.cells.settings import Settings
 from initodds.networks.network import Network
 from initodds.vocabulary import InputError
@@ -54,7 +54,7 @@ def composed_of(overrides: Sequence[str]) -> DictConfig:
         with initialize_config_dir(str(options.directory()), version_base="1.3"):
             return compose("config", list(overrides), return_hydra_config=True)
     except HydraException as error:
-        raise InputError(advice.of_composing(error)) from error
+        raise InputError(complaints.of_composing(error)) from error
 
 
 def own_part(config: DictConfig) -> DictConfig:
@@ -79,12 +79,12 @@ def read_own(ours: DictConfig) -> Settings:
     try:
         whole: Any = OmegaConf.to_container(ours, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise InputError(advice.of_value(error)) from error
+        raise InputError(complaints.of_value(error)) from error
     plain = {key: value for key, value in whole.items() if key not in OF_SWEEPS}
     try:
         settings = Settings.model_validate(_with_suited_output(plain))
     except ValidationError as error:
-        raise InputError(advice.of_checking(error, plain)) from None
+        raise InputError(complaints.of_checking(error, plain)) from None
     trial = objects.network(settings, features=3, outputs=settings.network.outputs or 2)
     if OmegaConf.is_interpolation(ours.sgd, "learning_rate"):
         settings = _at_usual_rate(settings, trial)

@@ -6,7 +6,7 @@ from textwrap import fill
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from initodds.cells import advice
+from initodds.cells import complaints
 
 
 def directory() -> Path:
@@ -20,7 +20,7 @@ def require_names(overrides: Iterable[str]) -> None:
     """Raise InputError where an option of a config group is chosen by anything but its name, as in init=null."""
     groups = [text for text in overrides if "=" in text and (directory() / text.partition("=")[0]).is_dir()]
     for choice in OverridesParser.create().parse_overrides(groups):
-        advice.require_name(choice)
+        complaints.require_name(choice)
 
 
 def help_text() -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
 
-from initodds.cells import advice, config, drawing, objects
+from initodds.cells import complaints, config, drawing, objects
 from initodds.cells.axes import Axis
 from initodds.cells.settings import Settings
 from initodds.cells.subject import Subject, subject_of
@@ -201,13 +201,15 @@ def _is_whole(cell_config: DictConfig, axis: Axis, option: str) -> bool:
     if section is None and (top := above.partition(".")[0]) in cell_config:
         raise InputError(f"{option} {axis.key}: {above} is null or not there; the key of a number is needed")
     if section is None:
-        raise InputError(f"{option} {advice.of_key(top, _as_dict(cell_config))}")
+        raise InputError(f"{option} {complaints.of_key(top, _as_dict(cell_config))}")
     if OmegaConf.is_list(section) and name.isdigit() and int(name) < len(section):
         value = section[int(name)]
     elif OmegaConf.is_dict(section) and name in section:
         value = section[name]
     else:
-        raise InputError(f"{option} {advice.of_key(axis.key, _as_dict(section) if OmegaConf.is_dict(section) else {})}")
+        raise InputError(
+            f"{option} {complaints.of_key(axis.key, _as_dict(section) if OmegaConf.is_dict(section) else {})}"
+        )
     if isinstance(value, bool) or not isinstance(value, int | float | None):
         shown = "" if OmegaConf.is_config(value) else f", which is {value}"
         raise InputError(f"{option} {axis.key}{shown}: the key of a number is needed")

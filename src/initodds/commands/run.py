@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from initodds.cells import advice, options
+from initodds.cells import complaints, options
 from initodds.commands.manners import GOES_ON, ends_in_a_line, ends_with_its_reader
 from initodds.vocabulary import one_line
 
@@ -48,7 +48,7 @@ def main() -> None:
         let_optuna_maximize()
         app()
     except HydraException as error:
-        sys.exit(f"initodds: {advice.of_composing(error)}")
+        sys.exit(f"initodds: {complaints.of_composing(error)}")
     except OSError as error:
         from initodds.tracking.store import FOR_GOOD
 

@@ -16,7 +16,7 @@ import pandas as pd
 from omegaconf import OmegaConf
 from pydantic import ValidationError
 
-from initodds.cells import advice, cell, objects, options
+from initodds.cells import cell, complaints, objects, options
 from initodds.cells.settings import Settings
 from initodds.cells.subject import subject_of
 from initodds.statistics.rates import interval
@@ -79,7 +79,7 @@ def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
     try:
         return Settings.model_validate(plain)
     except ValidationError as error:
-        raise InputError(advice.of_checking(error, plain)) from None
+        raise InputError(complaints.of_checking(error, plain)) from None
 
 
 class Trials:

@@ -18,7 +18,7 @@ from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from initodds.cells import advice
+from initodds.cells import complaints
 from initodds.cells.config import own_part
 from initodds.sweeps.folders import writing
 from initodds.vocabulary import InputError
@@ -130,7 +130,7 @@ class Composer:
         the others cannot be set in it one by one."""
         choices = [override for override in overrides if self._is_choice(override)]
         for choice in choices:
-            advice.require_name(choice)
+            complaints.require_name(choice)
         if any(override.type is not OverrideType.CHANGE or override.is_hydra_override() for override in overrides):
             return None  # what is added counts for what comes after it
         lines = tuple(str(choice.input_line) for choice in choices)
@@ -186,7 +186,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except HydraException as error:
-        raise InputError(advice.of_composing(error)) from error
+        raise InputError(complaints.of_composing(error)) from error
 
 
 def _set(config: DictConfig, override: Override) -> None:

@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import Field, ValidationError
 from tabulate import tabulate
 
-from initodds.cells import advice, objects
+from initodds.cells import complaints, objects
 from initodds.cells.settings import Count, Section, Settings
 from initodds.statistics.edges import Edge, Search
 from initodds.statistics.frames import require_outcome
@@ -91,7 +91,7 @@ def questions_of(
     try:
         edge = EdgeSettings.model_validate(asked)
     except ValidationError as error:
-        raise InputError(f"edge.{advice.of_checking(error, asked)}") from None
+        raise InputError(f"edge.{complaints.of_checking(error, asked)}") from None
     try:
         require_outcome(edge.outcome)
     except InputError as error:
