@@ -48,6 +48,9 @@ class Optimizer(ABC):
     slots: ClassVar[int] = 0
 
     def __post_init__(self) -> None:
+        rates = np.asarray(self.learning_rate)
+        if rates.dtype.kind not in "iuf" or not ((rates > 0) & (rates < math.inf)).all():
+            raise InputError(f"learning_rate={self.learning_rate}: a number over 0, or an array of such")
         _require_at_least_0(weight_decay=self.weight_decay)
         if self.clip_norm is not None and not (_is_number(self.clip_norm) and 0 < self.clip_norm < math.inf):
             raise InputError(f"optimizer.clip_norm={self.clip_norm}: a number over 0, or null for none")
