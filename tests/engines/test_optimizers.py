@@ -305,7 +305,7 @@ BAD: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize("rate", [0, -1.0, np.inf, np.nan, "x", None, np.array([0.1, -0.1])], ids=str)
 def test_a_learning_rate_is_over_0(rate: Any):
-    with pytest.raises(InputError, match="^learning_rate=.*: a number over 0"):
+    with pytest.raises(InputError, match=r"^learning_rate=.*: a number over 0"):
         SGD(rate)
 
 
