@@ -196,14 +196,93 @@ def test_every_rate_among_the_findings_stands_in_the_summary_of_its_study():
         assert [quote for quote in quoted if quote not in summary] == []
 
 
-def test_the_summary_of_the_benchmark_is_what_its_results_give(monkeypatch: pytest.MonkeyPatch):
-    folder = FOLDER / "04-speed"
-    monkeypatch.syspath_prepend(str(folder))
-    benchmark = importlib.import_module("benchmark")
-    frame, checks = pd.read_csv(folder / "results.csv"), pd.read_json(folder / "checks.json")
-    text = benchmark.summary(frame, checks, checks["about"].iloc[0])
-    assert text == (folder / "summary.md").read_text()
-    readme = " ".join((folder / "README.md").read_text().split())
-    medians = frame[(frame["R"] == 32) & (frame["dtype"] == "float32")].groupby(["contender", "batch"])["rate"].median()
-    for batch in (1, 10, 32, 100, 1000):
-        assert f"| {batch} | {medians['initodds', batch]:.1f} |" in readme
+@pytest.fixture
+def speed(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the benchmark, whose modules can be imported."""
+    monkeypatch.syspath_prepend(str(FOLDER / "04-speed"))
+    return FOLDER / "04-speed"
+
+
+def text_of(path: Path) -> str:
+    return " ".join(path.read_text().split())
+
+
+def test_the_summaries_of_the_benchmark_are_what_its_results_give(speed: Path):
+    frame, checks = pd.read_csv(speed / "results.csv"), pd.read_json(speed / "checks.json")
+    text = importlib.import_module("benchmark").summary(frame, checks, checks["about"].iloc[0])
+    assert text == (speed / "summary.md").read_text()
+    assert (
+        importlib.import_module("small").summary(pd.read_csv(speed / "small.csv")) == (speed / "small.md").read_text()
+    )
+
+
+def test_the_speed_that_is_claimed_is_that_of_the_results():
+    frame = pd.read_csv(FOLDER / "04-speed" / "results.csv").dropna(subset="batch")
+    readme, findings = text_of(FOLDER / "04-speed" / "README.md"), text_of(FOLDER.parent / "docs" / "findings.md")
+    assert "(83.8 times)" in text_of(FOLDER / "01-thread-claims" / "README.md")
+    claims, of_loop = {}, [83.8]
+    fastest = {}
+    for batch, part in frame.groupby("batch"):
+        rounds = part.groupby(["contender", "R"])["rate"].agg(["median", "max"])
+        ours, loop = rounds.loc["initodds"].max(), rounds.loc["per-example loop"].max()
+        peers = rounds[~rounds.index.isin(["initodds", "initodds, NumPy", "per-example loop"], level="contender")]
+        name, count = peers["median"].idxmax()
+        ratios = [f"{each:.1f}" for each in ours / peers.max()]
+        row = f"{batch:.0f} | {ours['median']:.1f} | {name}, R = {count:.0f}: {peers['median'].max():.1f} | "
+        assert row + " | ".join(ratios) in readme
+        assert " | ".join(f"{each:.0f}" for each in ours / loop) + " |" in readme[readme.index(row) :][:150]
+        claims[batch] = " to ".join(dict.fromkeys(sorted(ratios, key=float)))
+        fastest[batch] = ours["median"]
+        of_loop += [*(ours / loop)]
+    assert f"That is {claims[1]} times the best of PyTorch, JAX and scikit-learn at batch size 1, " in readme
+    others = ", ".join(f"{claims[batch]} at {batch}" for batch in (10, 32, 100))
+    assert f"{others} and {claims[1000]} at 1000, and" in readme
+    assert f"trains {min(fastest.values()):.0f} to {max(fastest.values()):.0f} networks 784-30-10" in readme
+    assert f"{fastest[10]:.1f} network-epochs of MNIST a second at batch size 10" in findings
+    assert f"{claims[10]} times the best peer" in findings
+    for text in (readme, findings):
+        assert f"{min(of_loop):.0f} to {max(of_loop):.0f} times the textbook's loop" in text
+
+
+def test_the_small_networks_take_the_seconds_that_are_said():
+    frame = pd.read_csv(FOLDER / "04-speed" / "small.csv")
+    seconds = frame.groupby(["task", "who"])["seconds"].min()
+    readme = text_of(FOLDER / "04-speed" / "README.md")
+
+    def cells(*keys: tuple[str, str]) -> str:
+        return " | ".join(f"{seconds[key]:.3f}" if key in seconds else "" for key in keys)
+
+    xor, adam = "300 networks 2-2-1, 5,000 steps", "32 networks 784-128-64-10, Adam, 100 steps of 64"
+    whole, single = "JAX jit(vmap(scan))", "JAX jit(scan), one after another"
+    assert f"examples | {cells((xor, 'initodds'), (xor, 'initodds, NumPy'), (xor, whole), (xor, single))} |" in readme
+    optax = f"{whole}, optax"
+    assert f"64 | {cells((adam, 'initodds'), (adam, 'initodds, NumPy'), (adam, optax))} | |" in readme
+    same = "the same, standardized pixels"
+    assert f"{same} | {seconds[same, 'initodds']:.3f} | | {seconds[same, optax]:.3f} | |" in readme
+    assert f"is {seconds[xor, 'initodds'] / seconds[xor, whole]:.1f} times faster on XOR" in readme
+    ratios = [seconds[task, optax] / seconds[task, "initodds"] for task in (adam, same)]
+    assert f"we have {ratios[0]:.1f} times JAX's speed, and {ratios[1]:.1f} with" in readme
+    ratios = []
+    for batch in (10, 32, 100, 1000):
+        side, alone = (f"784-30-10, standardized pixels, batch size {batch}, R = {count}" for count in (32, 1))
+        peers = [(side, whole), (alone, whole), (side, "PyTorch stacked by hand"), (alone, "PyTorch loop")]
+        ours = [(side, "initodds"), (alone, "initodds")]
+        ratios.append(min(seconds[key] for key in peers) / min(seconds[key] for key in ours))
+        assert f"| {batch} | {cells(*ours, *peers)} | {ratios[-1]:.1f} |" in readme
+    assert f"we are {min(ratios):.1f} to {max(ratios):.1f} times as fast as JAX" in readme
+
+
+def test_what_a_sweep_costs_is_what_was_measured():
+    measured = (FOLDER / "04-speed" / "sweep.md").read_text()
+    rows = re.findall(r"^\| (.+?) \| (.+?) \|(?: (.+?) \|)?", measured, re.MULTILINE)
+    found = {name: (first, second) for name, first, second in reversed(rows)}  # the first of a name stands
+    readme = text_of(FOLDER / "04-speed" / "README.md")
+    said = [
+        f"{float(found['1'][0]):.0f} s in one process and {float(found['2'][0]):.0f} s in two",
+        f"training takes {found['training, evaluation included'][1]}, its evaluations included",
+        f"tracking {found['tracking'][1]} and the diagnosis {found['diagnosis'][1]}",
+        f"takes {float(found['10000'][0]):.0f} s and {float(found['10000'][1]) / 1000:.2f} GB",
+    ]
+    of_threads = {name: first.replace(", ", " and ") for name, first, _ in rows if ", " in first}
+    said += [f"takes {of_threads['1']} s in one thread, and {of_threads['2']} in two"]
+    assert [text for text in said if text not in readme] == []
