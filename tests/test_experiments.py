@@ -22,6 +22,7 @@ STUDIES = sorted(path.parent.name for path in FOLDER.glob("*/study.py"))
 RATE = re.compile(r"\d+/\d+, [\d.]+ % \[[\d.]+, [\d.]+\]")
 ESTIMATE = re.compile(r"\b\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\]")
 DEPTH = re.compile(r"\b\d+\.\d \[\d+\.\d, \d+\.\d\]")
+LAYERS = re.compile(r"\b\d+ \[\d+, \d+\]")
 
 
 @pytest.fixture(scope="module", params=STUDIES)
@@ -49,7 +50,7 @@ def test_every_rate_that_a_readme_quotes_stands_in_the_summary(study: ModuleType
     readme = " ".join((study.FOLDER / "README.md").read_text().split())
     folders = {study.FOLDER.name, *re.findall(r"\b(\d\d-[a-z-]+)\b", readme)} & set(STUDIES)
     summary = " ".join(" ".join((FOLDER / name / "summary.md").read_text() for name in sorted(folders)).split())
-    quoted = [quote for kind in (RATE, ESTIMATE, DEPTH) for quote in kind.findall(readme)]
+    quoted = [quote for kind in (RATE, ESTIMATE, DEPTH, LAYERS) for quote in kind.findall(readme)]
     assert quoted
     assert [text for text in quoted if text not in summary] == []
 
@@ -184,6 +185,97 @@ def test_wide_random_networks_have_the_size_and_the_similarity_of_theory():
     assert (error < 0.02).all()
 
 
+VARIANCES = {"tanh": [1, 1.3, 1.76, 2.5, 4], "ReLU": [1, 1.5, 1.8, 2, 2.2, 2.5, 3]}
+VARIANCES["logistic"] = [1, 4, 16, 36, 64, 100, 200]
+
+
+@pytest.fixture(scope="module")
+def deep() -> pd.DataFrame:
+    """The networks of the study of depth, by units, weights, variance, width and depth."""
+    frame = pd.read_csv(FOLDER / "09-depth" / "results.csv").replace({"activation": {"relu": "ReLU"}})
+    return frame.assign(converged=frame["outcome"] == "converged", variance=frame["variance"].fillna(0))
+
+
+def rows_of(path: Path, header: str) -> list[list[str]]:
+    """The cells of the table with this header."""
+    lines = path.read_text().split(header)[1].split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines]
+
+
+def depth_cells(part: pd.DataFrame) -> list[str]:
+    """Of networks of one setting: how many, up to which depth half converge, and the depths tried around that."""
+    found = initodds.boundary(part.assign(layers=np.log(part["depth"])), x="layers").iloc[0]
+    middle, low, high = np.exp(found[["boundary", "low", "high"]].astype(float))
+    counts = part.groupby("depth")["converged"].agg(["sum", "size"])
+    around = [f"{depth}: {count}/{size}" for depth, (count, size) in counts.iterrows()]
+    over = 2 * counts["sum"] >= counts["size"]
+    if over.all():
+        return [str(len(part)), f"over {counts.index[-1]}", around[-1]]
+    last = int(over.to_numpy().argmin())
+    return [str(len(part)), f"{middle:.0f} [{low:.0f}, {high:.0f}]", ", ".join(around[last - 1 : last + 1])]
+
+
+def test_the_depths_that_are_set_against_theory_are_those_of_the_results(deep: pd.DataFrame):
+    theory, expected = mean_field(), []
+    for units, variances in VARIANCES.items():
+        for variance in variances:
+            part = deep.query("activation == @units and weights == 'normal' and width == 50 and variance == @variance")
+            biases = 0.05 if units == "tanh" else 0.0
+            scale = theory.depth_scale(units.lower(), variance, biases)
+            if units == "ReLU" and variance != 2:
+                assert scale == pytest.approx(1 / abs(np.log(variance / 2)))
+            found = initodds.boundary(part.assign(layers=np.log(part["depth"])), x="layers").iloc[0]
+            middle, low, high = np.exp(found[["boundary", "low", "high"]].astype(float)) / scale
+            in_scales = [f"{middle:.1f} [{low:.1f}, {high:.1f}]"] if scale < 1000 else [""]
+            shown = f"{scale:.2f}" if scale < 1000 else "infinite"
+            n, *cells = depth_cells(part)
+            expected.append([units, f"{variance:g}", shown, n, *cells, *in_scales])
+    header = "| units | variance | xi | n | half converge up to | layers: converged | in xi |"
+    quoted = [[*row, ""][:7] for row in rows_of(FOLDER / "09-depth" / "README.md", header)]
+    assert quoted == expected
+
+
+def test_the_depths_of_other_weights_and_widths_are_those_of_the_results(deep: pd.DataFrame):
+    groups = {key: depth_cells(part) for key, part in deep.groupby(["activation", "weights", "variance", "width"])}
+    best = {"tanh": 1.76, "ReLU": 2, "logistic": 36}
+    expected = {}
+    for (units, weights, variance, width), cells in groups.items():
+        if weights != "normal":
+            expected[units, weights, str(width)] = cells
+        elif variance == best[units]:
+            expected[units, f"normal, variance {variance:g}", str(width)] = cells
+    header = "| units | weights | units a layer | n | half converge up to | layers: converged |"
+    quoted = {tuple(row[:3]): row[3:] for row in rows_of(FOLDER / "09-depth" / "README.md", header)}
+    assert quoted == expected
+
+
+def test_what_the_study_of_depth_puts_first_is_what_its_networks_did(deep: pd.DataFrame):
+    readme, findings = (
+        text_of(FOLDER.parent / name) for name in ("experiments/09-depth/README.md", "docs/findings.md")
+    )
+
+    def rate(outcome: str, **setting: object) -> str:
+        part = deep[(deep[list(setting)] == list(setting.values())).all(axis=1)]
+        return load("09-depth").rate(part["outcome"] == outcome)
+
+    glorot = rate("converged", activation="logistic", weights="Glorot", depth=8)
+    large = rate("converged", activation="logistic", variance=36, depth=8)
+    assert f"none learns MNIST with Glorot's weights, {glorot}, and all but one" in readme
+    assert f"weights of variance 36 / fan_in, {large}" in readme
+    assert f"36 / fan_in, {large}, and never with Glorot's, {glorot}." in findings
+    deepest = {"activation": "tanh", "depth": 60}
+    orthogonal, glorot = (rate("converged", weights=weights, **deepest) for weights in ("orthogonal", "Glorot"))
+    assert f"at 60 layers {orthogonal} converge, and of Glorot's {glorot}." in readme
+    assert f"at 60 layers {orthogonal} converge, with Glorot's {glorot};" in findings
+    edge = {"activation": "ReLU", "variance": 2, "depth": 30}
+    narrow, wide = (rate("converged", width=width, **edge) for width in (50, 100))
+    for text in (readme, findings):
+        assert f"of ReLU networks of 30 layers {narrow} converge with 50 units a layer, and {wide} with 100" in text
+    stuck = [rate("stuck", variance=variance, width=50, **deepest) for variance in (1, 1.3)]
+    assert f"a variance of 1 at 60 layers {stuck[0]}; with 1.3 that is still too near the limit: {stuck[1]}" in readme
+    assert f"{len(deep):,} networks on mnist_5k" in readme
+
+
 def test_every_rate_among_the_findings_stands_in_the_summary_of_its_study():
     text = (FOLDER.parent / "docs" / "findings.md").read_text()
     items = [" ".join(item.split()) for item in text.replace("\n\n", "\n- ").split("\n- ")]
@@ -192,7 +284,7 @@ def test_every_rate_among_the_findings_stands_in_the_summary_of_its_study():
     for finding in findings:
         folder = re.findall(r"\.\./experiments/([\w-]+)/README\.md", finding)[-1]
         summary = " ".join((FOLDER / folder / "summary.md").read_text().split())
-        quoted = [quote for kind in (RATE, ESTIMATE, DEPTH) for quote in kind.findall(finding)]
+        quoted = [quote for kind in (RATE, ESTIMATE, DEPTH, LAYERS) for quote in kind.findall(finding)]
         assert [quote for quote in quoted if quote not in summary] == []
 
 

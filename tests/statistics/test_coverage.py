@@ -112,6 +112,8 @@ def test_its_readme_and_the_finding_say_what_the_results_have():
     ]
     readme = " ".join((FOLDER / "README.md").read_text().split())
     assert [text for text in said if text not in readme] == []
+    of_depths = " ".join((FOLDER.parent / "09-depth/README.md").read_text().split())
+    assert f"has the truth in {span(depths)} of cases" in of_depths
     findings = " ".join((FOLDER.parents[1] / "docs/findings.md").read_text().split())
     assert f"`rates` has the truth in it in {promised} of cases where replicates are independent" in findings
     assert f"in {shared} where 200 of them share four data orders" in findings
