@@ -233,6 +233,15 @@ def test_the_depths_that_are_set_against_theory_are_those_of_the_results(deep: p
     header = "| units | variance | xi | n | half converge up to | layers: converged | in xi |"
     quoted = [[*row, ""][:7] for row in rows_of(FOLDER / "09-depth" / "README.md", header)]
     assert quoted == expected
+    ratios = {(units, float(variance)): row[-1].split(" ")[0] for units, variance, *row in expected}
+    small = [("tanh", 1), ("tanh", 1.3), ("ReLU", 1), ("ReLU", 1.5), *(("logistic", each) for each in (1, 4, 16, 36))]
+    readme, shares = text_of(FOLDER / "09-depth" / "README.md"), [float(ratios[key]) for key in small]
+    assert f"carry five to nine scales**, {min(shares)} to {max(shares)}: tanh with variances of 1 and 1.3," in readme
+    assert {ratios["tanh", 2.5], ratios["tanh", 4]} == {"2.9"}
+    assert "2.9 of it with tanh at both variances" in readme
+    slow = re.search(r"unfinished or partial in (\d+ of \d+) settings", text_of(FOLDER / "09-depth" / "summary.md"))
+    assert slow is not None
+    assert f"unfinished or lack a digit, in {slow[1]} settings" in readme
 
 
 def test_the_depths_of_other_weights_and_widths_are_those_of_the_results(deep: pd.DataFrame):
