@@ -6,6 +6,7 @@ python experiments/09-depth/study.py analyse       the summary and the figures f
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import initodds  # noqa: F401  settles BLAS before NumPy loads
@@ -21,7 +22,7 @@ from matplotlib.ticker import ScalarFormatter
 from studies import rate, read_results, sweep
 from tabulate import tabulate
 
-from initodds.analysis import boundary, interval, load_replicates
+from initodds.analysis import boundary, load_replicates
 from initodds.statistics import figures
 
 FOLDER = Path(__file__).parent
@@ -48,16 +49,22 @@ PRESCRIPTIONS = {
         "orthogonal, gain 5/3": "init=orthogonal init.gain=auto",
     },
     "relu": {"Glorot": "init=xavier_normal", "orthogonal, gain sqrt 2": "init=orthogonal init.gain=auto"},
+    "logistic": {"Glorot": "init=xavier_normal"},
 }
 """Of Glorot and Bengio (2010), He et al. (2015), and Saxe et al. (2014) with torch's gains too; biases of 0. ReLU's He
 is the variance of 2 above."""
 EDGE = {"tanh": 1.76, "relu": 2.0}
 """The variance that is nearest to the edge of chaos."""
+BEST = EDGE | {"logistic": 36.0}
+"""The same; of logistic units the one that goes deepest."""
+NAMES = {"tanh": "tanh", "relu": "ReLU", "logistic": "logistic"}
 WIDTHS = (25, 100)
 """Other widths that are tried there."""
-SWEEPS = (*DEPTHS, "prescriptions", "width")
+MORE = ("replicates=64",)
+"""Where a claim hangs on one setting, so many networks of it, the first of them those of the other sweeps."""
+SWEEPS = (*DEPTHS, "prescriptions", "width", "more")
 SETTINGS = ["activation", "weights", "variance", "width", "depth", "rate"]
-COLOURS = ("#0072B2", "#E69F00", "#D55E00", "#56B4E9", "#009E73")
+COLOUR = "#0072B2"
 Depth = tuple[float, float, float]
 """The depth up to which half of the networks converge, and its 95 % interval."""
 
@@ -70,10 +77,15 @@ def run(name: str) -> None:
         for activation, rules in PRESCRIPTIONS.items():
             for rule in rules.values():
                 train(activation, WIDTH, *rule.split())
-    else:
+    elif name == "width":
         for activation, variance in EDGE.items():
             for width in WIDTHS:
                 train(activation, width, *normal(activation, variance), "replicates=4")
+    else:
+        train("logistic", WIDTH, PRESCRIPTIONS["logistic"]["Glorot"], *MORE, depths=(8,))
+        train("logistic", WIDTH, *normal("logistic", 36.0), *MORE, depths=(8,))
+        for width in (50, 100):
+            train("relu", width, *normal("relu", EDGE["relu"]), *MORE, depths=(30,))
 
 
 def normal(activation: str, *variances: float) -> list[str]:
@@ -82,10 +94,10 @@ def normal(activation: str, *variances: float) -> list[str]:
     return ["init=scaled_gaussian", f"init.gain={','.join(map(str, variances))}", biases]
 
 
-def train(activation: str, width: int, *rest: str) -> None:
-    """Networks of all depths."""
-    depths = ",".join(f"[{','.join([str(width)] * depth)}]" for depth in DEPTHS[activation])
-    asked = [f"network.activation={activation}", f"network.hidden={depths}", f"sgd.learning_rate={RATES[activation]}"]
+def train(activation: str, width: int, *rest: str, depths: Sequence[int] = ()) -> None:
+    """Networks of these depths, or of all."""
+    hidden = ",".join(f"[{','.join([str(width)] * depth)}]" for depth in depths or DEPTHS[activation])
+    asked = [f"network.activation={activation}", f"network.hidden={hidden}", f"sgd.learning_rate={RATES[activation]}"]
     sweep(FOLDER, "depth", overrides=[*asked, *rest])
 
 
@@ -124,9 +136,17 @@ def trainable(part: pd.DataFrame) -> Depth:
 
 
 def in_words(part: pd.DataFrame) -> str:
-    """That depth, or that all depths are trainable."""
+    """That depth in whole layers, which is what the depths that are tried allow, or that all are trainable."""
     middle, low, high = trainable(part)
-    return f"over {part['depth'].max()}" if np.isnan(middle) else f"{middle:.1f} [{low:.1f}, {high:.1f}]"
+    return f"over {part['depth'].max()}" if np.isnan(middle) else f"{middle:.0f} [{low:.0f}, {high:.0f}]"
+
+
+def tried(part: pd.DataFrame) -> str:
+    """The last depth up to which at least half converge, and the next that is tried, with how many do."""
+    counts = (part["outcome"] == "converged").groupby(part["depth"]).agg(["sum", "size"])
+    fewer = (counts["sum"] < counts["size"] / 2).to_numpy()
+    first = int(fewer.argmax()) if fewer.any() else len(counts)
+    return ", ".join(f"{row.Index}: {row.sum}/{row.size}" for row in counts.iloc[first - 1 : first + 1].itertuples())
 
 
 def trainable_depths(frame: pd.DataFrame, activation: str) -> list[Depth]:
@@ -143,23 +163,45 @@ def table(rows: list[dict[str, object]]) -> str:
     return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
 
 
-def depth_table(frame: pd.DataFrame, activation: str) -> str:
+def theory_table(frame: pd.DataFrame) -> str:
     """A row for each variance: theory's scale, the trainable depth, and how many scales that is."""
-    variances = VARIANCES[activation]
     rows = []
-    for variance, scale, depth in zip(
-        variances, scales(activation, variances), trainable_depths(frame, activation), strict=True
-    ):
-        on_edge = scale > 1000
-        rows.append(
-            {
-                "variance": f"{variance:g}",
-                "xi": "infinite" if on_edge else f"{scale:.2f}",
-                "half converge up to": "{:.1f} [{:.1f}, {:.1f}]".format(*depth),
-                "in xi": "" if on_edge else "{:.1f} [{:.1f}, {:.1f}]".format(*(each / scale for each in depth)),
-            }
-        )
+    for activation, variances in VARIANCES.items():
+        depths = trainable_depths(frame, activation)
+        for variance, scale, depth in zip(variances, scales(activation, variances), depths, strict=True):
+            on_edge, part = scale > 1000, of_weights(frame, activation, "normal", variance)
+            in_scales = "" if on_edge else "{:.1f} [{:.1f}, {:.1f}]".format(*(each / scale for each in depth))
+            row = {"units": NAMES[activation], "variance": f"{variance:g}"}
+            row |= {"xi": "infinite" if on_edge else f"{scale:.2f}", "n": f"{len(part)}"}
+            rows.append(row | depth_columns(part) | {"in xi": in_scales})
     return table(rows)
+
+
+def depth_columns(part: pd.DataFrame) -> dict[str, str]:
+    return {"half converge up to": in_words(part), "layers: converged": tried(part)}
+
+
+def failures(frame: pd.DataFrame) -> str:
+    """What becomes of the networks that do not converge, at the first depth where these are most, and at the last."""
+    rows, slow = [], 0
+    for activation, variances in VARIANCES.items():
+        for variance in variances:
+            part = of_weights(frame, activation, "normal", variance)
+            shares = (part["outcome"] == "converged").groupby(part["depth"]).mean()
+            places = {"first": shares.index[shares < 0.5][0], "last": shares.index[-1]}
+            found = {name: lost(part[part["depth"] == depth]) for name, depth in places.items()}
+            slow += found["first"][["unfinished", "partial"]].sum() > found["first"].sum() / 2
+            row = {"units": NAMES[activation], "variance": f"{variance:g}"}
+            for name, depth in places.items():
+                counts = ", ".join(f"{count} {outcome}" for outcome, count in found[name].items() if count)
+                row[f"{name} depth at which most fail"] = f"{depth}: {counts}"
+            rows.append(row)
+    return f"{table(rows)}\n\nAt the first depth most are unfinished or partial in {slow} of {len(rows)} settings."
+
+
+def lost(part: pd.DataFrame) -> pd.Series:
+    """How many networks have each of the outcomes but the best."""
+    return part["outcome"].value_counts().reindex(["unfinished", "partial", "stuck", "diverged"], fill_value=0)
 
 
 def rate_table(frame: pd.DataFrame, activation: str, outcome: str) -> str:
@@ -174,26 +216,30 @@ def over_depth(part: pd.DataFrame, outcome: str = "converged") -> dict[str, obje
     return {str(depth): rate(outcomes == outcome) for depth, outcomes in part.groupby("depth")["outcome"]}
 
 
-def of_other_weights(frame: pd.DataFrame, activation: str) -> dict[str, pd.DataFrame]:
-    """The networks of the prescriptions, and with normal weights at the edge of chaos."""
-    at_edge = f"normal, variance {EDGE[activation]:g}"
-    parts = {name: of_weights(frame, activation, name) for name in PRESCRIPTIONS[activation]}
-    return parts | {at_edge: of_weights(frame, activation, "normal", EDGE[activation])}
+def of_other_weights(frame: pd.DataFrame, activation: str) -> dict[tuple[str, int], pd.DataFrame]:
+    """The networks of the prescriptions, and those of each width with normal weights at the edge of chaos (logistic:
+    of the variance that goes deepest); by the name of their weights, and their width."""
+    parts = {(name, WIDTH): of_weights(frame, activation, name) for name in PRESCRIPTIONS[activation]}
+    variance = BEST[activation]
+    for width in sorted((WIDTH, *WIDTHS)) if activation in EDGE else (WIDTH,):
+        parts[f"normal, variance {variance:g}", width] = of_weights(frame, activation, "normal", variance, width)
+    return parts
 
 
-def of_other_widths(frame: pd.DataFrame, activation: str) -> dict[str, pd.DataFrame]:
-    """The networks at the edge of chaos, by their width."""
-    widths = sorted((WIDTH, *WIDTHS))
-    return {f"{width} units": of_weights(frame, activation, "normal", EDGE[activation], width) for width in widths}
-
-
-def depth_rows(parts: dict[str, pd.DataFrame]) -> str:
-    """A row for each part: the depth up to which half converge, and the share that does over the depth."""
+def weights_table(frame: pd.DataFrame) -> str:
+    """A row for each of these: the depth up to which half converge."""
     rows = []
-    for name, part in parts.items():
-        row: dict[str, object] = {"": name, "half converge up to": in_words(part)}
-        rows.append(row | over_depth(part) | {"all depths": rate(part["outcome"] == "converged")})
+    for activation in DEPTHS:
+        for (name, width), part in of_other_weights(frame, activation).items():
+            row = {"units": NAMES[activation], "weights": name, "units a layer": f"{width}", "n": f"{len(part)}"}
+            rows.append(row | depth_columns(part))
     return table(rows)
+
+
+def other_rates(frame: pd.DataFrame, activation: str) -> str:
+    """The share that converges of each of these, over the depth."""
+    parts = of_other_weights(frame, activation)
+    return table([{"": f"{name}, {width} units"} | over_depth(part) for (name, width), part in parts.items()])
 
 
 def edges() -> str:
@@ -208,10 +254,8 @@ def edges() -> str:
 def summary() -> str:
     """summary.md, from the committed results: every number that the README quotes."""
     frame = read_results(FOLDER)
-    parts = "\n\n".join(
-        f"""## {activation}, rate {RATES[activation]:g}, biases of variance {BIASES[activation]:g}
-
-{depth_table(frame, activation)}
+    rates = "\n\n".join(
+        f"""## {NAMES[activation]}, rate {RATES[activation]:g}, biases of variance {BIASES[activation]:g}
 
 Share that converges, over the number of hidden layers:
 
@@ -223,39 +267,44 @@ Share that is stuck:
 
 Share that diverged:
 
-{rate_table(frame, activation, "diverged")}"""
+{rate_table(frame, activation, "diverged")}
+
+Share that converges of other weights and widths:
+
+{other_rates(frame, activation)}"""
         for activation in DEPTHS
-    )
-    others = "\n\n".join(
-        f"""## {activation}: prescriptions, rate {RATES[activation]:g}
-
-{depth_rows(of_other_weights(frame, activation))}
-
-## {activation}: width, variance {EDGE[activation]:g}, rate {RATES[activation]:g}
-
-{depth_rows(of_other_widths(frame, activation))}"""
-        for activation in EDGE
     )
     return f"""# Summary of results.csv
 
 Printed by study.py. {len(frame)} networks on mnist_5k, of {WIDTH} units a layer where no other width is named, softmax
 outputs and cross-entropy, batches of 20, 10 epochs. Converged: a test accuracy of at least 85 %, and no dead digit.
-Rates as count/n, percent, [95 % Wilson interval]; depths with the 95 % interval of the profile likelihood. The variance
-is that of the weights times fan_in; xi is the depth scale of mean-field theory.
+Rates as count/n, percent, [95 % Wilson interval]; depths with the 95 % interval of the profile likelihood, beside the
+depths that were tried on either side, with how many converge. The variance is that of the weights times fan_in; xi is
+the depth scale of mean-field theory.
 
 ## The edge of chaos
 
 {edges()}
 
-{parts}
+## Against theory
 
-{others}
+{theory_table(frame)}
+
+## Other weights and widths
+
+{weights_table(frame)}
+
+## Those that fail
+
+{failures(frame)}
+
+{rates}
 """
 
 
 def draw(frame: pd.DataFrame) -> None:
     """depth.png: the trainable depth over the weights' variance, with theory's scale."""
-    figure, axes = figures.panels(3, 15, 4.8)
+    figure, axes = figures.panels(3, 15, 5.2)
     for activation, ax in zip(DEPTHS, axes, strict=True):
         variances = np.array(VARIANCES[activation])
         fine = np.geomspace(variances[0] / 1.15, variances[-1] * 1.15, 200)
@@ -263,18 +312,19 @@ def draw(frame: pd.DataFrame) -> None:
         ax.plot(fine, 6 * of_theory, "k--", linewidth=1.2, label=r"theory: 6 $\xi$")
         ax.plot(fine, of_theory, "k:", linewidth=1.2, label=r"theory: $\xi$")
         middle, low, high = np.array(trainable_depths(frame, activation)).T
-        ax.plot(variances, middle, "o-", color="#0072B2", linewidth=1, label="measured, with 95 % interval")
-        ax.vlines(variances, low, high, color="#0072B2", linewidth=2.5)
+        ax.plot(variances, middle, "o-", color=COLOUR, linewidth=1, label="measured, with 95 % interval")
+        ax.vlines(variances, low, high, color=COLOUR, linewidth=2.5)
         style(ax, activation)
-    axes[0].set_ylabel("hidden layers up to which half converge")
-    axes[2].legend(frameon=False, fontsize="x-small", loc="lower right")
+    axes[0].set_ylabel("hidden layers up to which half converge\nn = 8 or more at each depth")
+    figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=3)
     figure.savefig(FOLDER / "depth.png")
 
 
 def style(ax: Axes, activation: str) -> None:
     variances, depths = VARIANCES[activation], DEPTHS[activation]
     ax.set(xscale="log", yscale="log", xlabel="variance of the weights, times fan_in")
-    ax.set(title=f"{activation}, learning rate {RATES[activation]:g}", ylim=(depths[0] / 1.5, depths[-1] * 1.6))
+    ax.set(title=f"{NAMES[activation]}, learning rate {RATES[activation]:g}")
+    ax.set(ylim=(depths[0] / 1.5, depths[-1] * 1.6))
     ax.set_xticks(variances, [f"{each:g}" for each in variances], fontsize="small")
     ax.set_yticks(depths)
     ax.yaxis.set_major_formatter(ScalarFormatter())
@@ -284,32 +334,23 @@ def style(ax: Axes, activation: str) -> None:
 
 
 def draw_others(frame: pd.DataFrame) -> None:
-    """others.png: the share that converges over the depth, for the prescriptions and other widths."""
-    figure, axes = figures.panels(4, 17, 4.2)
-    for activation, (left, right) in zip(EDGE, (axes[:2], axes[2:]), strict=True):
-        titles = f"{activation}, {WIDTH} units a layer", f"{activation}, normal, variance {EDGE[activation]:g}"
-        parts = of_other_weights(frame, activation), of_other_widths(frame, activation)
-        for ax, title, of_panel in zip((left, right), titles, parts, strict=True):
-            for name, part in of_panel.items():
-                line(ax, part, name)
-            ax.set(title=title, xscale="log", xlabel="hidden layers", ylim=(-0.03, 1.03))
-            ax.set_xticks(DEPTHS[activation], [str(depth) for depth in DEPTHS[activation]], fontsize="small")
-            ax.minorticks_off()
-            ax.grid(alpha=0.25)
-            ax.spines[["top", "right"]].set_visible(False)
-            ax.legend(frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
-    axes[0].set_ylabel("share that converges, with 95 % interval")
+    """others.png: the trainable depth of other weights and widths, an arrow where it is over the deepest."""
+    figure, axes = figures.panels(3, 17, 3.6)
+    for activation, ax in zip(DEPTHS, axes, strict=True):
+        parts, deepest = of_other_weights(frame, activation), DEPTHS[activation][-1]
+        middle, low, high = np.array([trainable(part) for part in parts.values()]).T
+        places, over = np.arange(len(parts))[::-1], np.isnan(middle)
+        ax.hlines(places[~over], low[~over], high[~over], color=COLOUR, linewidth=2.5)
+        ax.plot(middle, places, "o", color=COLOUR)
+        ax.plot(np.full(over.sum(), deepest), places[over], ">", color=COLOUR, markersize=10)
+        labels = [f"{name}, {width} units, n = {len(part)}" for (name, width), part in parts.items()]
+        ax.set_yticks(places, labels, fontsize="small")
+        ax.set(title=NAMES[activation], xlim=(0, 1.06 * deepest), ylim=(-0.6, len(parts) - 0.4))
+        ax.grid(axis="x", alpha=0.25)
+        ax.tick_params(axis="y", length=0)
+        ax.spines[["top", "right", "left"]].set_visible(False)
+    figure.supxlabel("hidden layers up to which half converge, with 95 % interval; n: of all depths", fontsize="medium")
     figure.savefig(FOLDER / "others.png")
-
-
-def line(ax: Axes, part: pd.DataFrame, label: str) -> None:
-    """The share that converges over the depth; several lines stand beside each other."""
-    groups = (part["outcome"] == "converged").groupby(part["depth"]).agg(["sum", "size"])
-    place = len(ax.get_lines())
-    depths, colour = groups.index.to_numpy() * 1.02 ** (place - 1), COLOURS[place]
-    low, high = np.array([interval(int(count), int(n)) for count, n in groups.to_numpy()]).T
-    ax.vlines(depths, low, high, color=colour, linewidth=2.5, alpha=0.4)
-    ax.plot(depths, groups["sum"] / groups["size"], "o-", color=colour, markersize=4, label=label)
 
 
 def main() -> None:

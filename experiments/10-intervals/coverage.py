@@ -1,18 +1,21 @@
 """Do the intervals hold what they promise? How often each covers the truth, where the truth is known.
 
-python experiments/10-intervals/coverage.py            ten minutes; writes results.csv and summary.md
-python experiments/10-intervals/coverage.py analyse    the summary from the committed results
+python experiments/10-intervals/coverage.py            ten minutes; writes results.csv, summary.md and coverage.png
+python experiments/10-intervals/coverage.py analyse    the summary and the figure from the committed results
 """
 
 import sys
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from scipy.stats import binom
 from tabulate import tabulate
 
+from initodds.statistics import figures
 from initodds.statistics.boundary import fit
 from initodds.statistics.comparison import newcombe_interval, paired_interval
 from initodds.statistics.edges import Search
@@ -87,17 +90,42 @@ def of_boundary(draws: int, rng: np.random.Generator) -> pd.DataFrame:
 
     case: over how many of their distances the share falls from 90 to 10 %.
     """
+    cases = product((0.5, 2.0, 6.0), (8, 32, 100))
+    return boundaries("boundary", np.linspace(0, 8, 9), (2, 6), cases, draws, rng)
+
+
+DEPTHS = np.log([5, 10, 15, 20, 30, 40, 50, 60])
+"""The logarithms of the depths that study 09 tries."""
+
+
+def of_depths(draws: int, rng: np.random.Generator) -> pd.DataFrame:
+    """The boundary along study 09's depths, of as many networks at each as there, wherever it lies in 10 to 50 layers.
+
+    case: over how much of ln depth the share falls from 90 to 10 %.
+    """
+    cases = product((0.25, 0.5, 0.75), (4, 8))
+    return boundaries("boundary along depths", DEPTHS, (np.log(10), np.log(50)), cases, draws, rng)
+
+
+def boundaries(
+    of: str,
+    x: np.ndarray,
+    between: tuple[float, float],
+    cases: Iterable[tuple[float, int]],
+    draws: int,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """The boundary along x, wherever it lies between these two, of each (width, n)."""
     rows = []
-    x = np.linspace(0, 8, 9)
-    for width, n in product((0.5, 2.0, 6.0), (8, 32, 100)):
+    for width, n in cases:
         covered, told = [], []
-        for truth in rng.uniform(2, 6, draws):
+        for truth in rng.uniform(*between, draws):
             hits = rng.binomial(n, 1 / (1 + np.exp(2 * np.log(9) / width * (x - truth))))
-            found = fit(x, hits.astype(float), np.full(9, float(n)))
+            found = fit(x, hits.astype(float), np.full(len(x), float(n)))
             told.append(np.isfinite(found["boundary"]))
             covered.append(found["low"] <= truth <= found["high"])
         covered, told = np.array(covered), np.array(told)
-        rows.append(("boundary", f"width {width}", n, float(told.mean()), float(covered[told].mean())))
+        rows.append((of, f"width {width}", n, float(told.mean()), float(covered[told].mean())))
     return frame_of(rows)
 
 
@@ -192,6 +220,7 @@ def run(draws: int, slow: int, seed: int = 0) -> pd.DataFrame:
     parts += [of_boundary(slow, rng), of_median_time(slow, rng)]
     parts += [of_edge(slow, np.random.default_rng([seed, 1]))]
     parts += [of_precision(draws // 4, np.random.default_rng([seed, 2]))]
+    parts += [of_depths(slow, np.random.default_rng([seed, 3]))]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -213,15 +242,37 @@ def summary(results: pd.DataFrame) -> str:
             tabulate(cells, headers="keys", tablefmt="github", showindex=False),
             "",
         ]
+        silent = 100 * (1 - part["rate"][part["case"].str.endswith("near an end")])
+        if len(silent):
+            sections += [f"Near an end {silent.min():.0f} to {silent.max():.0f} % of the searches find no edge.", ""]
     return "\n".join(sections)
+
+
+def draw(results: pd.DataFrame) -> None:
+    """coverage.png: the mean coverage of each design, beside what is promised."""
+    shared = results["case"].str.startswith("4 orders")
+    kind = results["of"].mask(shared, "rate, 4 shared orders").rename("")
+    means = 100 * results.groupby([kind, "case", "n"], sort=False)["covered"].mean()
+    figure, (ax,) = figures.panels(1, 10, 5.5)
+    ax.axvline(95, color="black", linewidth=1)
+    shown = means.reset_index()
+    options = {"palette": "viridis_r", "size": 5, "legend": "full", "order": sorted(shown[""].unique())}
+    sns.swarmplot(shown, x="covered", y="", hue=shown["n"].astype("category"), ax=ax, **options)
+    ax.set(xlabel="percent of 95 % intervals that have the truth in them; the line is at 95")
+    ax.grid(axis="x", alpha=0.3)
+    ax.legend(title="replicates", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    sns.despine(ax=ax)
+    figure.savefig(FOLDER / "coverage.png")
 
 
 def main() -> None:
     if sys.argv[1:] != ["analyse"]:
         run(4000, 400).round(4).to_csv(FOLDER / "results.csv", index=False)
-    text = summary(pd.read_csv(FOLDER / "results.csv"))
+    results = pd.read_csv(FOLDER / "results.csv")
+    text = summary(results)
     (FOLDER / "summary.md").write_text(text)
     print(text)
+    draw(results)
 
 
 if __name__ == "__main__":
