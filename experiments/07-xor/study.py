@@ -467,13 +467,16 @@ def draw_failures(frame: pd.DataFrame) -> None:
         ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("share of networks, n = 1500 each")
     failed = part[~part["solved"] & (part["activation"] == "logistic")]
-    last, bottom, edges = axes[-1], np.zeros(68), np.arange(0.04375, 0.3851, 0.005)
+    last, edges = axes[-1], 2 ** ((np.arange(-6, 44) - 0.5) / 16 - 4)  # 1/16, 1/8 and 1/4 in the middle of a bar
+    bottom = np.zeros(len(edges) - 1)
     for kind, colour in KINDS.items():
         count, _ = np.histogram(failed.loc[failed["kind"] == kind, "cost"], edges)
-        last.bar(edges[:-1], count, 0.005, bottom, align="edge", color=colour)
+        last.bar(edges[:-1], count, np.diff(edges), bottom, align="edge", color=colour)
         bottom += count
     ticks = {"1/16": 1 / 16, "1/12": 1 / 12, "1/8": 1 / 8, "1/4": 1 / 4}
+    last.set_xscale("log")
     last.set_xticks(list(ticks.values()), list(ticks), fontsize="small")
+    last.minorticks_off()
     last.set(title=f"logistic: the {len(failed):,} failures", xlabel="cost", ylabel="networks")
     last.spines[["top", "right"]].set_visible(False)
     handles, labels = axes[0].get_legend_handles_labels()
