@@ -114,10 +114,11 @@ def wrong_outright(cell: initodds.Cell) -> Array:
 
 def write(sweep: str, rows: pd.DataFrame) -> None:
     """Put the rows of a sweep into results.csv.xz, in place of those that it had there."""
-    before = pd.read_csv(RESULTS, keep_default_na=False) if RESULTS.exists() else rows.head(0)
+    before = pd.read_csv(RESULTS, keep_default_na=False, low_memory=False) if RESULTS.exists() else rows.head(0)
     columns = [*SETTINGS, "seed", "replicate", "outcome", "accuracy", "cost", "wrong", "cause", "point"]
     after = pd.concat([before[before["sweep"] != sweep].astype(object), rows.astype(object)])[columns]
-    after.to_csv(RESULTS, index=False, float_format="%.3g")
+    cost = pd.to_numeric(after["cost"]).map("{:.4g}".format).where(after["cost"].notna() & (after["cost"] != ""), "")
+    after.assign(cost=cost).to_csv(RESULTS, index=False)
 
 
 def read() -> pd.DataFrame:
@@ -445,7 +446,7 @@ def draw_range(frame: pd.DataFrame) -> None:
     at, low, high, _ = best_range(frame)
     axes[0].axvspan(low, high, color="0.6", alpha=0.4, linewidth=0)
     axes[0].annotate(f"best: {at:.2f}", (high, 0.03), xytext=(6, 0), textcoords="offset points", fontsize="small")
-    axes[0].set_ylabel("share that solves XOR, with 95 % band, n = 1500 or 2000")
+    axes[0].set_ylabel("share that solves XOR\nwith 95 % band, n = 1500 or 2000")
     axes[1].legend(frameon=False, title="2 hidden units", loc="upper right")
     figure.savefig(FOLDER / "range.png")
 
