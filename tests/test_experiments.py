@@ -92,6 +92,13 @@ def test_the_levels_of_xor_are_what_the_best_answers_cost_that_tell_so_few_examp
         assert study.LEVELS["cross_entropy"][name] == pytest.approx(entropy.mean())
 
 
+def test_an_answer_wrong_outright_is_not_taken_for_one_half_for_all_four_which_costs_as_much():
+    study = load("07-xor")
+    frame = pd.DataFrame({"cost": [0.125, 0.125, 0.125], "wrong": [0, 1, 0], "cost_function": "quadratic"})
+    frame["outcome"] = ["partial", "partial", "converged"]
+    assert study.kinds(frame).tolist() == ["one half for all four", "wrong outright", "solved"]
+
+
 def test_the_best_range_is_found_where_the_odds_have_their_top():
     study = load("07-xor")
     half_width = np.repeat([0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0], 4000)
@@ -215,6 +222,29 @@ def test_the_bounds_on_being_born_dead_are_exact_where_they_can_be_counted():
         p = 0.5**width
         assert study.lower_bound(width, 1) == 0
         assert study.lower_bound(width, 2) == pytest.approx(2 * p * p + (1 - 2 * p) * p**2)
+
+
+def test_to_be_alive_is_not_to_learn_at_three_units_and_ten_layers():
+    died = pd.read_csv(FOLDER / "08-dying-relu" / "died.csv.xz")
+    died["converged"] = died["outcome"] == "converged"
+    on_a_line = died[(died["data"] == "abs") & (died["depth"] == 10) & (died["rate"] == 0.1)]
+    share = on_a_line.groupby(["width", "init"])[["born", "died", "converged"]].mean()
+    he, remedy = share.loc[3, "He, biases 0"], share.loc[3, "randomized asymmetric"]
+    assert he["born"] - remedy["born"] > 0.5
+    assert abs(he["converged"] - remedy["converged"]) < 0.03
+    assert share.loc[3, "He, biases 0.1"]["converged"] > 1.5 * he["converged"]
+    assert (share.loc[10]["born"] == 0).all()
+    torch = died[(died["depth"] == 10) & (died["init"] == "torch's own")]
+    assert not torch["converged"].any()
+
+
+def test_biases_kill_or_save_by_their_sign():
+    born = pd.read_csv(FOLDER / "08-dying-relu" / "born.csv")
+    narrow = born[(born["width"] == 3) & born["layer"].between(1, 10)]
+    for _, of in narrow.groupby("data"):
+        dead = of.groupby("init")["networks"].sum()
+        kinds = ["He, biases 0.1", "He, biases N(0, 0.1^2)", "He, biases 0", "He, biases -0.1"]
+        assert dead[kinds].is_monotonic_increasing
 
 
 def mean_field() -> ModuleType:
