@@ -1,4 +1,4 @@
-"""Does ReLU die? Networks drawn and trained, born.csv, died.csv, summary.md and the figures.
+"""Does ReLU die? Networks drawn and trained, born.csv, died.csv.xz, summary.md and the figures.
 
 python experiments/08-dying-relu/study.py            everything
 python experiments/08-dying-relu/study.py born       the networks that are drawn alone; the others stay
@@ -276,9 +276,9 @@ def compared(died: pd.DataFrame) -> str:
 def summary() -> str:
     """summary.md, from the committed results: every number that the README quotes."""
     born, died = pd.read_csv(BORN), pd.read_csv(DIED)
-    return f"""# Summary of born.csv and died.csv
+    return f"""# Summary of born.csv and died.csv.xz
 
-Printed by study.py. {born["networks"].sum()} networks drawn, {len(died)} trained. Rates as count/n, percent,
+Printed by study.py. {born["networks"].sum():,} networks drawn, {len(died):,} trained. Rates as count/n, percent,
 [95 % Wilson interval]. A network is dead where all units of some hidden layer are 0 for every training example.
 
 ## Born dead on abs(x), over the depth
