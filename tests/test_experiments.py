@@ -17,6 +17,7 @@ from initodds.cells.subject import subject_of
 from initodds.networks.activations import ACTIVATIONS
 
 FOLDER = Path(__file__).parents[1] / "experiments"
+SUMMARIES = {path.parent.name for path in FOLDER.glob("*/summary.md")}
 STUDIES = sorted(path.parent.name for path in FOLDER.glob("*/study.py"))
 
 RATE = re.compile(r"\d+/\d+, [\d.]+ % \[[\d.]+, [\d.]+\]")
@@ -48,7 +49,7 @@ def test_the_summary_is_what_the_results_give(study: ModuleType):
 def test_every_rate_that_a_readme_quotes_stands_in_the_summary(study: ModuleType):
     # A line may be broken within a number's interval. What it quotes of another study stands in that one's.
     readme = " ".join((study.FOLDER / "README.md").read_text().split())
-    folders = {study.FOLDER.name, *re.findall(r"\b(\d\d-[a-z-]+)\b", readme)} & set(STUDIES)
+    folders = {study.FOLDER.name, *re.findall(r"\b(\d\d-[a-z-]+)\b", readme)} & SUMMARIES
     summary = " ".join(" ".join((FOLDER / name / "summary.md").read_text() for name in sorted(folders)).split())
     quoted = [quote for kind in (RATE, ESTIMATE, DEPTH, LAYERS) for quote in kind.findall(readme)]
     assert quoted
@@ -92,6 +93,13 @@ def test_the_levels_of_xor_are_what_the_best_answers_cost_that_tell_so_few_examp
         assert study.LEVELS["cross_entropy"][name] == pytest.approx(entropy.mean())
 
 
+def test_an_answer_wrong_outright_is_not_taken_for_one_half_for_all_four_which_costs_as_much():
+    study = load("07-xor")
+    frame = pd.DataFrame({"cost": [0.125, 0.125, 0.125], "wrong": [0, 1, 0], "cost_function": "quadratic"})
+    frame["outcome"] = ["partial", "partial", "converged"]
+    assert study.kinds(frame).tolist() == ["one half for all four", "wrong outright", "solved"]
+
+
 def test_the_best_range_is_found_where_the_odds_have_their_top():
     study = load("07-xor")
     half_width = np.repeat([0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0], 4000)
@@ -103,6 +111,79 @@ def test_the_best_range_is_found_where_the_odds_have_their_top():
     assert low < at < high
     assert low < 0.8 < high
     assert most == pytest.approx(np.exp(2) / (1 + np.exp(2)), abs=0.01)
+
+
+def xor_failures() -> pd.DataFrame:
+    """The results on XOR as they are committed, with whether each network failed."""
+    frame = pd.read_csv(FOLDER / "07-xor" / "results.csv.xz", keep_default_na=False)
+    return frame.assign(failed=frame["outcome"] != "converged")
+
+
+def of_range(frame: pd.DataFrame, activation: str, half_width: float, cost: str = "quadratic") -> pd.DataFrame:
+    sweep = "range" if cost == "quadratic" else "cost"
+    part = frame[(frame["sweep"] == sweep) & (frame["activation"] == activation)]
+    return part[part["half_width"] == half_width]
+
+
+def test_two_logistic_units_solve_xor_in_nearly_nine_of_ten_cases_at_best_and_in_none_at_worst():
+    frame = xor_failures()
+    best = frame[frame["sweep"] == "best"].groupby("half_width")["failed"].mean()
+    assert 0.1 < best.min() < 0.15
+    assert best.idxmin() in (0.6, 0.7)
+    assert of_range(frame, "logistic", 0.1)["failed"].all()
+    assert of_range(frame, "logistic", 16.0)["failed"].mean() > 0.9
+
+
+def test_two_relu_units_solve_xor_one_time_in_four_or_five_and_time_does_not_help():
+    frame = xor_failures()
+    for half_width in (0.1, 0.25, 0.5, 1.0, 2.0):
+        assert 1 / 5 < 1 - of_range(frame, "relu", half_width)["failed"].mean() < 0.26
+    fates = {
+        half_width: of_range(frame, "relu", half_width).set_index("replicate")["failed"] for half_width in (0.1, 1)
+    }
+    assert (fates[0.1] == fates[1]).mean() > 0.9
+    points = frame[(frame["sweep"] == "points") & (frame["activation"] == "relu") & (frame["half_width"] == 0.5)]
+    for _, group in points.groupby("cost_function"):
+        later = group.pivot(index="replicate", columns="epochs", values="failed")
+        assert later.loc[later[2000], 20000].all()
+
+
+def test_from_wide_ranges_most_logistic_failures_are_wrong_outright_and_with_cross_entropy_none_is():
+    frame = xor_failures()
+    failed = of_range(frame, "logistic", 16.0).query("failed")
+    assert (failed["wrong"] > 0).mean() > 0.5
+    other = of_range(frame, "logistic", 16.0, "cross_entropy").query("failed")
+    assert (other["wrong"] > 0).mean() < 0.01
+    assert len(other) < len(failed)
+
+
+def test_more_than_a_hundred_thousand_different_networks_were_trained_on_xor():
+    settings = ["hidden", "activation", "cost_function", "half_width", "rate", "momentum", "seed", "replicate"]
+    assert (~xor_failures().duplicated(settings)).sum() > 105_000
+
+
+def test_the_readme_on_xor_quotes_the_share_at_the_best_range():
+    study = load("07-xor")
+    assert f"{100 * study.best_range(study.read())[3]:.1f} %" in (study.FOLDER / "README.md").read_text()
+
+
+def test_the_readme_on_dying_relu_quotes_the_bounds():
+    readme = (FOLDER / "08-dying-relu" / "README.md").read_text()
+    assert (
+        f"| upper bound | {' | '.join(f'{100 * (1 - (7 / 8) ** depth):.3g} %' for depth in (2, 5, 10, 30))} |" in readme
+    )
+    assert f"{100 * (1 - (31 / 32) ** 30):.3g} %" in readme
+
+
+def test_deep_networks_of_three_units_are_born_dead_and_those_of_ten_are_not():
+    born = pd.read_csv(FOLDER / "08-dying-relu" / "born.csv")
+    on_a_line = born[(born["data"] == "abs") & (born["layer"].between(1, 10))]
+    dead = on_a_line.groupby(["init", "width"])["networks"].sum() / 1000
+    assert dead["He, biases 0", 3] > 0.6
+    assert dead["torch's own", 3] > 0.6
+    assert dead["He, biases 0.1", 3] < dead["He, biases 0", 3] / 2
+    assert dead["randomized asymmetric", 3] < 0.1
+    assert dead["He, biases 0", 10] < 0.01
 
 
 def test_the_networks_drawn_for_the_study_of_dying_relu_are_those_of_the_command():
@@ -142,6 +223,29 @@ def test_the_bounds_on_being_born_dead_are_exact_where_they_can_be_counted():
         p = 0.5**width
         assert study.lower_bound(width, 1) == 0
         assert study.lower_bound(width, 2) == pytest.approx(2 * p * p + (1 - 2 * p) * p**2)
+
+
+def test_to_be_alive_is_not_to_learn_at_three_units_and_ten_layers():
+    died = pd.read_csv(FOLDER / "08-dying-relu" / "died.csv.xz")
+    died["converged"] = died["outcome"] == "converged"
+    on_a_line = died[(died["data"] == "abs") & (died["depth"] == 10) & (died["rate"] == 0.1)]
+    share = on_a_line.groupby(["width", "init"])[["born", "died", "converged"]].mean()
+    he, remedy = share.loc[3, "He, biases 0"], share.loc[3, "randomized asymmetric"]
+    assert he["born"] - remedy["born"] > 0.5
+    assert abs(he["converged"] - remedy["converged"]) < 0.03
+    assert share.loc[3, "He, biases 0.1"]["converged"] > 1.5 * he["converged"]
+    assert (share.loc[10]["born"] == 0).all()
+    torch = died[(died["depth"] == 10) & (died["init"] == "torch's own")]
+    assert not torch["converged"].any()
+
+
+def test_biases_kill_or_save_by_their_sign():
+    born = pd.read_csv(FOLDER / "08-dying-relu" / "born.csv")
+    narrow = born[(born["width"] == 3) & born["layer"].between(1, 10)]
+    for _, of in narrow.groupby("data"):
+        dead = of.groupby("init")["networks"].sum()
+        kinds = ["He, biases 0.1", "He, biases N(0, 0.1^2)", "He, biases 0", "He, biases -0.1"]
+        assert dead[kinds].is_monotonic_increasing
 
 
 def mean_field() -> ModuleType:

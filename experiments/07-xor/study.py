@@ -19,11 +19,12 @@ import pandas as pd
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from matplotlib.axes import Axes
-from studies import rate, rate_of
+from studies import percent, rate, rate_of
 from tabulate import tabulate
 
-from initodds.analysis import interval
+from initodds.analysis import compare, interval
 from initodds.cells import options
+from initodds.networks.network import Stack
 from initodds.statistics import figures
 
 FOLDER = Path(__file__).parent
@@ -49,16 +50,24 @@ LEVELS = {
 """The costs of networks that cannot tell four, three or two of the examples apart, answer these with the share of them
 that is a one, and have the others right."""
 
+WINDOWS = ((0.4, 1.5), (0.3, 2.0), (0.25, 4.0))
+"""Of half-widths, between which the log-odds are fitted; the first is the one that is quoted."""
+
 NEAR = 0.05
 """A cost is at a level if it is off by less than this share of it."""
+
+WRONG = 0.9
+"""An answer is wrong outright if it is off by more than this: the output is saturated on the wrong side."""
 
 KINDS = {
     "solved": "#009E73",
     "one half for two": "#56B4E9",
     "two thirds for three": "#E69F00",
     "one half for all four": "#D55E00",
+    "wrong outright": "#CC79A7",
     "elsewhere": "#999999",
 }
+POINTS = {"minimum": "no way down", "saddle": "saddle", "flat": "plateau", "not_stationary": "still on its way"}
 
 
 def cells(sweep: str) -> Iterator[list[str]]:
@@ -81,8 +90,8 @@ def run_cell(sweep: str, overrides: list[str]) -> pd.DataFrame:
     settings = initodds.settings(*overrides)
     cell = initodds.run(settings)
     print(*overrides, cell, flush=True)
-    frame = initodds.replicates_frame(cell)
-    return frame[["replicate", "outcome", "accuracy", "cost", "cause", "point"]].assign(
+    frame = initodds.replicates_frame(cell).assign(wrong=wrong_outright(cell))
+    return frame[["replicate", "outcome", "accuracy", "cost", "wrong", "cause", "point"]].assign(
         sweep=sweep,
         hidden=settings.network.hidden[0],
         activation=settings.network.activation,
@@ -95,12 +104,21 @@ def run_cell(sweep: str, overrides: list[str]) -> pd.DataFrame:
     )
 
 
+def wrong_outright(cell: initodds.Cell) -> Array:
+    """(R,) int: how many of the four answers of each network are wrong outright."""
+    x, y = (np.asarray(array, np.float64) for array in (cell.data.train.x, cell.data.train.y))
+    stack = Stack(cell.subject.network, cell.history.layers, np.dtype(np.float64))
+    answers = stack.forward(x, stack.buffers(len(x)))
+    return (abs(answers[:, :, 0] - y.reshape(1, -1)) > WRONG).sum(axis=1)
+
+
 def write(sweep: str, rows: pd.DataFrame) -> None:
     """Put the rows of a sweep into results.csv.xz, in place of those that it had there."""
-    before = pd.read_csv(RESULTS, keep_default_na=False) if RESULTS.exists() else rows.head(0)
-    columns = [*SETTINGS, "seed", "replicate", "outcome", "accuracy", "cost", "cause", "point"]
+    before = pd.read_csv(RESULTS, keep_default_na=False, low_memory=False) if RESULTS.exists() else rows.head(0)
+    columns = [*SETTINGS, "seed", "replicate", "outcome", "accuracy", "cost", "wrong", "cause", "point"]
     after = pd.concat([before[before["sweep"] != sweep].astype(object), rows.astype(object)])[columns]
-    after.to_csv(RESULTS, index=False, float_format="%.4g")
+    cost = pd.to_numeric(after["cost"]).map("{:.4g}".format).where(after["cost"].notna() & (after["cost"] != ""), "")
+    after.assign(cost=cost).to_csv(RESULTS, index=False)
 
 
 def read() -> pd.DataFrame:
@@ -110,13 +128,14 @@ def read() -> pd.DataFrame:
 
 
 def kinds(frame: pd.DataFrame) -> pd.Series:
-    """What each network answers, one of `KINDS`, told from its outcome and its cost."""
+    """What each network answers, one of `KINDS`, told from its outcome, its cost and how many answers are wrong
+    outright: one of them costs what one half for all four does."""
     kind = pd.Series("elsewhere", frame.index)
     for cost_function, levels in LEVELS.items():
         for name, level in levels.items():
             near = (frame["cost"] / level - 1).abs() < NEAR
             kind[(frame["cost_function"] == cost_function) & near] = name
-    return kind.mask(frame["outcome"] == "converged", "solved")
+    return kind.mask(frame["wrong"] > 0, "wrong outright").mask(frame["outcome"] == "converged", "solved")
 
 
 def classic(frame: pd.DataFrame) -> pd.DataFrame:
@@ -125,7 +144,7 @@ def classic(frame: pd.DataFrame) -> pd.DataFrame:
     return part[(part["activation"] == "logistic") & (part["cost_function"] == "quadratic")]
 
 
-def best_range(frame: pd.DataFrame, between: tuple[float, float] = (0.4, 1.5)) -> tuple[float, float, float, float]:
+def best_range(frame: pd.DataFrame, between: tuple[float, float] = WINDOWS[0]) -> tuple[float, float, float, float]:
     """The half-width at which most classic networks solve, its 95 % interval, and the share solved there.
 
     A cubic of ln h is fitted to the log-odds between two half-widths; the interval is that of 1,000 parametric
@@ -180,10 +199,44 @@ def solved_table(frame: pd.DataFrame, rows: list[str], columns: str) -> str:
     return table(lines)
 
 
-def at_level(frame: pd.DataFrame) -> pd.Series:
-    """Whether the failures with logistic units are at one of the `LEVELS`."""
-    failed = frame[~frame["solved"] & (frame["activation"] == "logistic")]
-    return failed["kind"] != "elsewhere"
+def distinct(frame: pd.DataFrame) -> int:
+    """How many networks were trained: one that two sweeps have, or that is trained for longer, counts once."""
+    return len(
+        frame.drop_duplicates([*(key for key in SETTINGS if key not in ("sweep", "epochs")), "seed", "replicate"])
+    )
+
+
+def tested(comparison: pd.DataFrame) -> list[dict[str, object]]:
+    """The rows of `compare` in words, without what they were compared within."""
+    return [
+        {
+            "a": row["a"],
+            "b": row["b"],
+            "pairs": row["n"],
+            "in a": percent(row["rate_a"]),
+            "in b": percent(row["rate_b"]),
+            "difference": f"{100 * row['difference']:.1f} [{100 * row['low']:.1f}, {100 * row['high']:.1f}]",
+            "p": f"{row['p']:.2g}",
+            "p after Holm": f"{row['p_holm']:.2g}",
+        }
+        for _, row in comparison.iterrows()
+    ]
+
+
+def over_ranges(frame: pd.DataFrame) -> str:
+    """ReLU over the range from 0.1 to 2, the same networks in pairs."""
+    part = frame[(frame["sweep"] == "range") & (frame["activation"] == "relu") & (frame["half_width"] <= 2)]
+    return table(tested(compare(part, "half_width", paired=True)))
+
+
+def costs_compared(frame: pd.DataFrame) -> str:
+    """The two costs, the same networks in pairs."""
+    part = frame[frame["sweep"].isin(["range", "cost"])]
+    part = part[part["half_width"].isin(part.loc[part["sweep"] == "cost", "half_width"])]
+    found = compare(part, "cost_function", within=["activation", "half_width"], paired=True)
+    words = tested(found)
+    keys = found[["activation", "half_width"]].to_dict("records")
+    return table([key | row for key, row in zip(keys, words, strict=True)])
 
 
 def failures(frame: pd.DataFrame) -> str:
@@ -191,8 +244,7 @@ def failures(frame: pd.DataFrame) -> str:
     part = frame[frame["sweep"].isin(["range", "cost"]) & ~frame["solved"]]
     rows = []
     for (activation, cost_function), of_kind in part.groupby(["activation", "cost_function"], sort=False):
-        for half_width in ("all", *sorted(of_kind["half_width"].unique())):
-            of_range = of_kind if half_width == "all" else of_kind[of_kind["half_width"] == half_width]
+        for half_width, of_range in of_kind.groupby("half_width"):
             row: dict[str, object] = {"activation": activation, "cost": cost_function, "half-width": half_width}
             counts = of_range["kind"].value_counts()
             row |= {kind: rate_of(int(counts.get(kind, 0)), len(of_range)) for kind in KINDS if kind != "solved"}
@@ -200,24 +252,14 @@ def failures(frame: pd.DataFrame) -> str:
     return table(rows)
 
 
-def right(frame: pd.DataFrame) -> str:
-    """How many of the four examples the networks have right that did not solve."""
-    part = frame[frame["sweep"].isin(["range", "cost"]) & ~frame["solved"]]
-    rows = []
-    for (activation, cost_function), of_kind in part.groupby(["activation", "cost_function"], sort=False):
-        row: dict[str, object] = {"activation": activation, "cost": cost_function}
-        rows.append(row | {f"{k} right": rate((of_kind["accuracy"] * 4).round() == k) for k in range(4)})
-    return table(rows)
-
-
 def points(frame: pd.DataFrame) -> str:
     """The kinds of point that failures stand on, after 2,000 epochs and after ten times as many."""
     part = frame[(frame["sweep"] == "points") & ~frame["solved"]]
+    keys = {"activation": "activation", "cost_function": "cost", "half_width": "half-width", "epochs": "epochs"}
     rows = []
-    for (activation, epochs, kind), group in part.groupby(["activation", "epochs", "kind"], sort=True):
-        row: dict[str, object] = {"activation": activation, "epochs": epochs, "answers": kind, "networks": len(group)}
-        names = {"minimum": "minimum", "saddle": "saddle", "flat": "plateau", "not_stationary": "still on its way"}
-        rows.append(row | {name: rate(group["point"] == point) for point, name in names.items()})
+    for values, group in part.groupby([*keys, "kind"], sort=True):
+        row: dict[str, object] = dict(zip([*keys.values(), "answers"], values, strict=True))
+        rows.append(row | {name: rate(group["point"] == point) for point, name in POINTS.items()})
     return table(rows)
 
 
@@ -254,10 +296,25 @@ def slow_kinds(frame: pd.DataFrame) -> str:
     """The same by what they answered after 2,000 epochs."""
     both = paired(frame)
     failed = both[~both["solved"]]
-    rows = [
-        {"activation": activation, "answered after 2,000": kind, "only slow": rate(part["solved_later"])}
-        for (activation, kind), part in failed.groupby(["activation", "kind"], sort=True)
-    ]
+    keys = {"activation": "activation", "cost_function": "cost", "half_width": "half-width"}
+    rows = []
+    for values, part in failed.groupby([*keys, "kind"], sort=True):
+        row: dict[str, object] = dict(zip([*keys.values(), "answered after 2,000"], values, strict=True))
+        rows.append(row | {"only slow": rate(part["solved_later"])})
+    return table(rows)
+
+
+def slow_points(frame: pd.DataFrame) -> str:
+    """The same by the kind of point that they stood on after 2,000 epochs."""
+    both = paired(frame)
+    failed = both[~both["solved"]]
+    keys = {"activation": "activation", "cost_function": "cost", "half_width": "half-width"}
+    rows = []
+    for values, part in failed.groupby([*keys, "point"], sort=True):
+        row: dict[str, object] = dict(zip([*keys.values(), "after 2,000"], values, strict=True))
+        row["after 2,000"] = POINTS[str(row["after 2,000"])]
+        row["answer otherwise after 20,000"] = rate(part["kind"] != part["kind_later"])
+        rows.append(row | {"solved after 20,000": rate(part["solved_later"])})
     return table(rows)
 
 
@@ -268,38 +325,39 @@ def scaled(frame: pd.DataFrame) -> str:
     for activation, group in part.groupby("activation", sort=False):
         fate = group.pivot(index="replicate", columns="half_width", values="solved")
         row: dict[str, object] = {"activation": activation}
-        rows.append(
-            row | {f"0.1 and {large:g}: both or neither": rate(fate[0.1] == fate[large]) for large in (1.0, 4.0)}
-        )
+        for large in (1.0, 4.0):
+            a, b = fate[0.1].mean(), fate[large].mean()
+            row[f"0.1 and {large:g}: both or neither"] = rate(fate[0.1] == fate[large])
+            row["by chance" if large == 1 else "by chance, 4"] = f"{percent(a * b + (1 - a) * (1 - b))} %"
+        rows.append(row)
     return table(rows)
 
 
-def overall(frame: pd.DataFrame) -> str:
-    """Solved over all half-widths, and over those up to 1, for each activation and cost, with two hidden units."""
-    part = frame[frame["sweep"].isin(["range", "cost"])]
-    rows = []
-    for (activation, cost_function), group in part.groupby(["activation", "cost_function"], sort=False):
-        narrow = group[group["half_width"] <= 1]
-        row = {"activation": activation, "cost": cost_function, "all half-widths": rate(group["solved"])}
-        rows.append(
-            row | {"0.1 to 1": rate(narrow["solved"]), "2 to 16": rate(group[group["half_width"] > 1]["solved"])}
+def best_ranges(frame: pd.DataFrame) -> str:
+    """The best half-width by the window that is fitted."""
+    lines = []
+    for between in WINDOWS:
+        at, low, high, most = best_range(frame, between)
+        lines.append(
+            f"- from {between[0]:g} to {between[1]:g}: h = {at:.3f} [{low:.3f}, {high:.3f}], where the fitted share is"
+            f" {100 * most:.1f} %"
         )
-    return table(rows)
+    return "\n".join(lines)
 
 
 def summary() -> str:
     """summary.md, from the committed results: every number that the README quotes."""
     frame = read()
-    networks = len(frame) - len(paired(frame))
-    at, low, high, most = best_range(frame)
     by_range = frame[frame["sweep"] == "range"]
     with_two = by_range[by_range["half_width"] == 1.0]
     hidden = pd.concat([with_two, frame[frame["sweep"] == "hidden"]])
     fine = classic(frame).sort_values("half_width")
     return f"""# Summary of results.csv.xz
 
-Printed by study.py. {networks} networks, all four examples a step, weights and biases from U[-h, h], seeds 0 and 1.
-Solved: all four answers on the right side of one half. Rates as count/n, percent, [95 % Wilson interval].
+Printed by study.py. {distinct(frame):,} distinct networks, all four examples a step, weights and biases from U[-h, h],
+seed 0, and 1 where longer training is asked about. Solved: all four answers on the right side of one half. Rates as
+count/n, percent, [95 % Wilson interval]. A replicate has the same draw in every cell of its seed and size, scaled by h:
+the networks of one cell are independent, those of two cells are not.
 
 ## Two hidden units, rate 0.5, momentum 0.9, 2,000 epochs: solved over h
 
@@ -307,17 +365,25 @@ Solved: all four answers on the right side of one half. Rates as count/n, percen
 
 {solved_table(frame[frame["sweep"] == "cost"], ["activation", "cost_function"], "half_width")}
 
-{overall(frame)}
+The same networks by both costs (McNemar's exact test):
 
-The same network with its weights scaled:
+{costs_compared(frame)}
+
+The same network with its weights scaled, and the share that agrees by chance:
 
 {scaled(frame)}
+
+ReLU, the same networks over h:
+
+{over_ranges(frame)}
 
 ## The best h of two logistic units, quadratic cost
 
 {solved_table(fine, ["activation", "cost_function"], "half_width")}
 
-Most are solved at h = {at:.3f} [{low:.3f}, {high:.3f}], where the fitted share is {100 * most:.1f} %.
+Most are solved, by the window of the fit:
+
+{best_ranges(frame)}
 
 ## Hidden units, h = 1
 
@@ -329,13 +395,12 @@ Most are solved at h = {at:.3f} [{low:.3f}, {high:.3f}], where the fitted share 
 
 ## What the failures answer
 
-At one of the three levels, of logistic units with the quadratic cost: {rate(at_level(by_range))}.
-
 {failures(frame)}
 
-{right(frame)}
-
 ## What they stand on
+
+"No way down": the gradient is under 1 % of a fresh network's, and no eigenvalue of the Hessian under -1 % of the
+largest.
 
 {points(frame)}
 
@@ -344,6 +409,8 @@ At one of the three levels, of logistic units with the quadratic cost: {rate(at_
 {slow(frame)}
 
 {slow_kinds(frame)}
+
+{slow_points(frame)}
 """
 
 
@@ -379,7 +446,7 @@ def draw_range(frame: pd.DataFrame) -> None:
     at, low, high, _ = best_range(frame)
     axes[0].axvspan(low, high, color="0.6", alpha=0.4, linewidth=0)
     axes[0].annotate(f"best: {at:.2f}", (high, 0.03), xytext=(6, 0), textcoords="offset points", fontsize="small")
-    axes[0].set_ylabel("share that solves XOR, with 95 % band")
+    axes[0].set_ylabel("share that solves XOR\nwith 95 % band, n = 1500 or 2000")
     axes[1].legend(frameon=False, title="2 hidden units", loc="upper right")
     figure.savefig(FOLDER / "range.png")
 
@@ -399,17 +466,22 @@ def draw_failures(frame: pd.DataFrame) -> None:
         ax.set_xticks(range(len(share)), [f"{half_width:g}" for half_width in share.index])
         ax.set(title=activation, xlabel="h", ylim=(0, 1))
         ax.spines[["top", "right"]].set_visible(False)
-    axes[0].set_ylabel("share of networks")
+    axes[0].set_ylabel("share of networks, n = 1500 each")
     failed = part[~part["solved"] & (part["activation"] == "logistic")]
-    last = axes[-1]
-    last.hist(failed["cost"].clip(upper=0.199), bins=np.arange(0.05, 0.2001, 0.0025), color="#0072B2")
-    for name, level in LEVELS["quadratic"].items():
-        last.axvline(level, color=KINDS[name], linestyle=":", linewidth=1.4)
-    last.set_xticks([1 / 16, 1 / 12, 1 / 8], ["1/16", "1/12", "1/8"], fontsize="small")
-    last.set(yscale="log", title="logistic: the failures", xlabel="cost (last bar: and more)", ylabel="networks")
+    last, edges = axes[-1], 2 ** ((np.arange(-6, 44) - 0.5) / 16 - 4)  # 1/16, 1/8 and 1/4 in the middle of a bar
+    bottom = np.zeros(len(edges) - 1)
+    for kind, colour in KINDS.items():
+        count, _ = np.histogram(failed.loc[failed["kind"] == kind, "cost"], edges)
+        last.bar(edges[:-1], count, np.diff(edges), bottom, align="edge", color=colour)
+        bottom += count
+    ticks = {"1/16": 1 / 16, "1/12": 1 / 12, "1/8": 1 / 8, "1/4": 1 / 4}
+    last.set_xscale("log")
+    last.set_xticks(list(ticks.values()), list(ticks), fontsize="small")
+    last.minorticks_off()
+    last.set(title=f"logistic: the {len(failed):,} failures", xlabel="cost", ylabel="networks")
     last.spines[["top", "right"]].set_visible(False)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False)
     figure.savefig(FOLDER / "failures.png")
 
 
@@ -420,7 +492,7 @@ def draw_remedies(frame: pd.DataFrame) -> None:
     hidden = pd.concat([with_two, frame[frame["sweep"] == "hidden"]])
     for activation in ACTIVATIONS:
         line(axes[0], hidden[hidden["activation"] == activation], "hidden", activation, COLOURS[activation])
-    style(axes[0], "more hidden units (h = 1)", "hidden units")
+    style(axes[0], "more hidden units (h = 1)", "hidden units, n = 1500 at 2, else 1000")
     axes[0].legend(frameon=False, loc="lower right")
     axes[0].set_ylabel("share that solves XOR, with 95 % band")
     pace = frame[frame["sweep"] == "pace"]
@@ -428,7 +500,7 @@ def draw_remedies(frame: pd.DataFrame) -> None:
         line(axes[1], part, "rate", f"{activation}, momentum {momentum:g}", COLOURS[str(activation)])
         if momentum == 0:
             axes[1].get_lines()[-1].set(linestyle="--", markerfacecolor="white")
-    style(axes[1], "another rate (h = 1)", "learning rate")
+    style(axes[1], "another rate (h = 1)", "learning rate, n = 800 each")
     log_ticks(axes[1], (0.1, 0.5, 2.5, 12.5))
     axes[1].legend(loc="center right", bbox_to_anchor=(1, 0.47), fontsize="x-small", framealpha=1, edgecolor="white")
     draw_time(frame, axes[2])
@@ -448,7 +520,7 @@ def draw_time(frame: pd.DataFrame, ax: Axes) -> None:
     names = [f"{activation}, {cost.replace('_', '-')}, h = {h:g}" for (activation, cost, h), _ in groups]
     ax.set_yticks(range(len(groups)), names)
     ax.invert_yaxis()
-    ax.set(title="ten times as long", xlabel="share solved: 2,000 epochs (open), 20,000 (full)", xlim=(0, 1))
+    ax.set(title="ten times as long", xlabel="share solved: 2,000 epochs (open), 20,000 (full), n = 200", xlim=(0, 1))
     ax.grid(axis="x", alpha=0.25)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)

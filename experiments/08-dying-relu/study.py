@@ -1,4 +1,4 @@
-"""Does ReLU die? Networks drawn and trained, born.csv, died.csv, summary.md and the figures.
+"""Does ReLU die? Networks drawn and trained, born.csv, died.csv.xz, summary.md and the figures.
 
 python experiments/08-dying-relu/study.py            everything
 python experiments/08-dying-relu/study.py born       the networks that are drawn alone; the others stay
@@ -18,10 +18,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from studies import rate_of
+from studies import percent, rate, rate_of
 from tabulate import tabulate
 
-from initodds.analysis import interval
+from initodds.analysis import compare, interval
 from initodds.cells.streams import WEIGHTS, random_stream
 from initodds.cells.subject import subject_of
 from initodds.initializers import Initializer, RandomizedAsymmetric, TorchLinear, VarianceScaling, WithBias
@@ -29,7 +29,7 @@ from initodds.networks.network import Layer, Network, Stack
 from initodds.statistics import figures
 
 FOLDER = Path(__file__).parent
-BORN, DIED = FOLDER / "born.csv", FOLDER / "died.csv"
+BORN, DIED = FOLDER / "born.csv", FOLDER / "died.csv.xz"
 Array = np.ndarray
 
 ABS = FOLDER.parent / "05-reports" / "abs.csv"
@@ -46,18 +46,33 @@ INITS: dict[str, tuple[str, Initializer]] = {
     "He, biases 0.1": ("init=he_normal init.bias=0.1", WithBias(HE, 0.1)),
     "torch's own": ("init=torch_linear", TorchLinear()),
     "randomized asymmetric": ("init=randomized_asymmetric", RandomizedAsymmetric()),
+    "He, biases -0.1": ("init=he_normal init.bias=-0.1", WithBias(HE, -0.1)),
+    "He, biases N(0, 0.1^2)": ("init=he_normal init.bias_std=0.1", replace(HE, bias_std=0.1)),
 }
 """What the command calls it, and the rule itself."""
 
+SIGNS = ("He, biases -0.1", "He, biases N(0, 0.1^2)")
+"""Whether it is the sign or the size of a bias that counts is asked at three units a layer alone."""
+
 DEEPEST, DRAWN = 30, 1000
 WIDTHS = {"abs": (2, 3, 4, 5, 7, 10, 20, 30), "wine": (2, 3, 5, 10)}
+KINDS = [(data, init, width) for data in DATA for init in INITS for width in ((3,) if init in SIGNS else WIDTHS[data])]
+"""The networks that are drawn."""
 SHOWN = (1, 2, 5, 10, 20, 30)
 
-TRAINED = 100
-TRAINED_INITS = ("He, biases 0", "torch's own", "randomized asymmetric")
+TRAINED, TRAINED_NARROW_AND_DEEP = 100, 400
+"""How many in a cell; the larger number at three units and ten layers, where death decides."""
+TRAINED_INITS = ("He, biases 0", "torch's own", "He, biases 0.1", "randomized asymmetric")
 TRAINED_WIDTHS, TRAINED_DEPTHS, RATES = (3, 10), (1, 3, 10), (0.01, 0.1)
 TRAINING = "sgd.batch_size=10 sgd.epochs=20 sgd.checkpoints=0 diagnosis.of=none diagnosis.keep_weights=none"
-COLOURS = dict(zip(INITS, ("#D55E00", "#E69F00", "#CC79A7", "#56B4E9", "#009E73"), strict=True))
+COLOURS = dict(zip(INITS, ("#D55E00", "#E69F00", "#CC79A7", "#56B4E9", "#009E73"), strict=False))
+FATES = {
+    "born dead": "#000000",
+    "died in training": "#D55E00",
+    "alive, not converged": "#E69F00",
+    "converged": "#009E73",
+}
+"""What becomes of a network that is trained, with its colour."""
 
 
 def arguments(data: str, init: str, width: int, depth: int) -> list[str]:
@@ -79,8 +94,7 @@ def dead_layer(network: Network, layers: list[list[Layer]], x: Array) -> Array:
 def draw_born() -> pd.DataFrame:
     """How many of the networks of each kind are dead from which layer on. A network of 30 hidden layers has in its
     first ones a network of any depth: they are drawn from the first to the last."""
-    kinds = [(data, init, width) for data in DATA for init in INITS for width in WIDTHS[data]]
-    return pd.concat([born_of(*kind) for kind in kinds], ignore_index=True)
+    return pd.concat([born_of(*kind) for kind in KINDS], ignore_index=True)
 
 
 def born_of(data: str, init: str, width: int) -> pd.DataFrame:
@@ -108,7 +122,8 @@ def train_died() -> pd.DataFrame:
 
 def died_of(data: str, init: str, width: int, depth: int, learning_rate: float) -> pd.DataFrame:
     """The networks of one cell that is trained, with its settings."""
-    rest = [*TRAINING.split(), f"sgd.learning_rate={learning_rate}", f"replicates={TRAINED}"]
+    replicates = TRAINED_NARROW_AND_DEEP if (width, depth) == (3, 10) else TRAINED
+    rest = [*TRAINING.split(), f"sgd.learning_rate={learning_rate}", f"replicates={replicates}"]
     key = {"data": data, "init": init, "width": width, "depth": depth, "rate": learning_rate}
     columns = [*key, "replicate", "born", "died", "outcome"]
     return train_cell([*arguments(data, init, width, depth), *rest]).assign(**key)[columns]
@@ -177,90 +192,93 @@ def born_table(born: pd.DataFrame, data: str) -> str:
             bounds = {"width": width, "init": "lower bound, biases 0 (Lu et al. 2019)"}
             rows.append(bounds | {f"{depth}": f"{100 * lower_bound(width, depth):.3g} %" for depth in SHOWN})
         for init in INITS:
+            if (data, init, width) not in KINDS:
+                continue
             row: dict[str, object] = {"width": width, "init": init}
             rows.append(row | {f"{depth}": rate_of(*born_dead(born, data, init, width, depth)) for depth in SHOWN})
     return table(rows)
 
 
 def against_bounds(born: pd.DataFrame) -> str:
-    """How many of the measured rates lie under the upper bound, and over the lower one."""
+    """How many of the measured rates lie over the upper bound, and under the lower one."""
     lines = []
     for data in DATA:
         for init in INITS:
-            over = under = 0
-            for width in WIDTHS[data]:
+            over = under = cells = 0
+            for width in [width for kind, rule, width in KINDS if (kind, rule) == (data, init)]:
                 for depth in range(1, DEEPEST + 1):
                     low, high = interval(*born_dead(born, data, init, width, depth))
                     over += low > upper_bound(width, depth)
                     under += data == "abs" and high < lower_bound(width, depth)
-            cells = len(WIDTHS[data]) * DEEPEST
+                    cells += 1
             of_lower = f", {under} are under the lower one" if data == "abs" else ""
             lines.append(f"- {data}, {init}: of {cells} intervals {over} are over the upper bound{of_lower}.")
     return "\n".join(lines)
 
 
-def remedy(born: pd.DataFrame) -> str:
-    """All widths and depths 10 and 30 together: the remedy beside the others."""
+def nearer_bound(born: pd.DataFrame) -> str:
+    """At how many depths from 2 on each bound is the nearer one to what He's rule has on abs(x), and how far off it is
+    at most."""
+    depths = range(2, DEEPEST + 1)
     rows = []
-    for data in DATA:
-        for init in INITS:
-            row: dict[str, object] = {"data": data, "init": init}
-            for depth in (10, 30):
-                counts = np.array([born_dead(born, data, init, width, depth) for width in WIDTHS[data]])
-                row[f"born dead, depth {depth}, all widths"] = rate_of(*map(int, counts.sum(axis=0)))
-            rows.append(row)
+    for width in WIDTHS["abs"]:
+        counts = [born_dead(born, "abs", "He, biases 0", width, depth) for depth in depths]
+        share = np.array([count / n for count, n in counts])
+        over = np.array([upper_bound(width, depth) for depth in depths]) - share
+        under = share - np.array([lower_bound(width, depth) for depth in depths])
+        rows.append(
+            {
+                "width": width,
+                "the lower bound is nearer": f"at {(abs(under) < abs(over)).sum()} of {len(depths)} depths",
+                "lower bound off by at most": f"{100 * abs(under).max():.1f} points",
+                "upper bound off by at most": f"{100 * abs(over).max():.1f} points",
+            }
+        )
     return table(rows)
 
 
 def died_table(died: pd.DataFrame) -> str:
-    """Of the networks that were born alive, how many die in training; and how many of all converge."""
+    """What became of the networks of each cell: born dead, of those alive how many die, how many converge."""
     rows = []
-    for (data, init, learning_rate, depth), part in died.groupby(["data", "init", "rate", "depth"], sort=False):
-        alive = part[part["born"] == 0]
+    for values, part in died.groupby(["data", "width", "depth", "rate", "init"], sort=False):
+        alive, fate = part[part["born"] == 0], fate_of(part)
+        at_the_end = int((part["born"] + part["died"] == 0).sum())
+        row: dict[str, object] = dict(zip(["data", "width", "depth", "rate", "init"], values, strict=True))
         rows.append(
-            {
-                "data": data,
-                "init": init,
-                "rate": learning_rate,
-                "depth": depth,
-                "born dead": rate_of(int(part["born"].sum()), len(part)),
-                "of those alive, die": rate_of(int(alive["died"].sum()), len(alive)),
-                "converged": rate_of(int((part["outcome"] == "converged").sum()), len(part)),
-                "of those alive at the end": rate_of(
-                    int(((part["outcome"] == "converged") & (part["born"] + part["died"] == 0)).sum()),
-                    int((part["born"] + part["died"] == 0).sum()),
-                ),
+            row
+            | {
+                "born dead": rate(part["born"] == 1),
+                "of those alive, die": rate(alive["died"] == 1),
+                "diverged": rate(part["outcome"] == "diverged"),
+                "converged": rate(part["outcome"] == "converged"),
+                "of those alive at the end": rate_of(int((fate == "converged").sum()), at_the_end),
             }
         )
-    return table(sorted(rows, key=lambda row: (row["data"], row["rate"], row["init"], row["depth"])))
+    return table(sorted(rows, key=lambda row: [row[key] for key in ("data", "width", "depth", "rate")]))
 
 
-def deaths(died: pd.DataFrame) -> str:
-    """Died in training, over all widths and depths, for each data set, init and rate."""
+def compared(died: pd.DataFrame) -> str:
+    """Whether the remedies converge more often than He's rule with biases of 0, at ten layers: the same replicates in
+    pairs, McNemar's exact test."""
     rows = []
-    for (data, learning_rate, init), part in died.groupby(["data", "rate", "init"], sort=False):
-        alive = part[part["born"] == 0]
-        rows.append(
-            {
-                "data": data,
-                "rate": learning_rate,
-                "init": init,
-                "born dead": rate_of(int(part["born"].sum()), len(part)),
-                "of those alive, die": rate_of(int(alive["died"].sum()), len(alive)),
-                "diverged": rate_of(int((part["outcome"] == "diverged").sum()), len(part)),
-                "converged": rate_of(int((part["outcome"] == "converged").sum()), len(part)),
-            }
-        )
+    part = died[(died["depth"] == 10)].assign(seed=0)
+    for values, group in part.groupby(["data", "width", "rate"]):
+        found = compare(group, "init", paired=True)
+        for _, of in found[found["a"] == "He, biases 0"].iterrows():
+            row: dict[str, object] = dict(zip(["data", "width", "rate"], values, strict=True))
+            difference = [f"{0 - 100 * of[key]:.1f}" for key in ("difference", "high", "low")]
+            row |= {"init": of["b"], "pairs": of["n"], "He, biases 0": f"{percent(of['rate_a'])} %"}
+            row |= {"converged": f"{percent(of['rate_b'])} %", "more": f"{difference[0]} [{', '.join(difference[1:])}]"}
+            rows.append(row | {"p": f"{of['p']:.2g}"})
     return table(rows)
 
 
 def summary() -> str:
     """summary.md, from the committed results: every number that the README quotes."""
     born, died = pd.read_csv(BORN), pd.read_csv(DIED)
-    widths = ", ".join(map(str, TRAINED_WIDTHS))
-    return f"""# Summary of born.csv and died.csv
+    return f"""# Summary of born.csv and died.csv.xz
 
-Printed by study.py. {born["networks"].sum()} networks drawn, {len(died)} trained. Rates as count/n, percent,
+Printed by study.py. {born["networks"].sum():,} networks drawn, {len(died):,} trained. Rates as count/n, percent,
 [95 % Wilson interval]. A network is dead where all units of some hidden layer are 0 for every training example.
 
 ## Born dead on abs(x), over the depth
@@ -275,24 +293,24 @@ Printed by study.py. {born["networks"].sum()} networks drawn, {len(died)} traine
 
 {against_bounds(born)}
 
-## All widths
+Which bound is nearer to He's rule with biases of 0 on abs(x), at the depths from 2 to {DEEPEST}:
 
-{remedy(born)}
+{nearer_bound(born)}
 
-## Dying in training, over widths {widths} and depths {", ".join(map(str, TRAINED_DEPTHS))}
-
-{deaths(died)}
-
-## Dying in training, by depth, over widths {widths}
+## Trained, 20 epochs
 
 {died_table(died)}
+
+Beside He's rule with biases of 0, the same replicates in pairs, at ten layers:
+
+{compared(died)}
 """
 
 
 def draw_curves(born: pd.DataFrame, data: str, width: int, ax: Axes) -> None:
     """The share born dead over the depth: each init with its band, and the bounds."""
     depths = np.arange(1, DEEPEST + 1)
-    for init in INITS:
+    for init in COLOURS:
         counts = [born_dead(born, data, init, width, depth) for depth in depths]
         low, high = np.array([interval(*count) for count in counts]).T
         ax.fill_between(depths, low, high, color=COLOURS[init], alpha=0.2, linewidth=0)
@@ -301,8 +319,9 @@ def draw_curves(born: pd.DataFrame, data: str, width: int, ax: Axes) -> None:
     if data == "abs":
         lower = [lower_bound(width, depth) for depth in depths]
         ax.plot(depths, lower, "k:", linewidth=1.2, label="lower bound, biases 0, Lu et al. 2019")
-    ax.set(xlim=(1, DEEPEST), ylim=(-0.02, 1.02), xlabel="hidden layers" if data == "wine" else "")
-    ax.set_title(f"{'abs(x)' if data == 'abs' else data}, {width} units a layer")
+    top = 0.05 if width == 10 else 1
+    ax.set(xlim=(1, DEEPEST), ylim=(-0.02 * top, 1.02 * top), xlabel="hidden layers" if data == "wine" else "")
+    ax.set_title(f"{'abs(x)' if data == 'abs' else data}, {width} units a layer{' (to 5 %)' if width == 10 else ''}")
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(alpha=0.25)
 
@@ -311,42 +330,51 @@ def draw_born_figure(born: pd.DataFrame) -> None:
     """born.png: the share born dead over the depth, for four widths, on both data sets."""
     figure, _ = figures.panels(1, 13, 7)
     figure.clear()
-    axes = figure.subplots(2, 4, sharex=True, sharey=True)
+    axes = figure.subplots(2, 4, sharex=True)
     for row, data in zip(axes, DATA, strict=True):
         for width, ax in zip((2, 3, 5, 10), row, strict=True):
             draw_curves(born, data, width, ax)
-        row[0].set_ylabel("share born dead, with 95 % band")
+        row[0].set_ylabel(f"share born dead\nwith 95 % band, n = {DRAWN}")
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
     figure.savefig(FOLDER / "born.png")
 
 
 def draw_died_figure(died: pd.DataFrame) -> None:
-    """died.png: what became of the networks over the depth, for each init, at both rates."""
-    figure, _ = figures.panels(1, 13, 6.4)
+    """died.png: what became of the networks over the depth, for each init and width, at the larger rate."""
+    figure, _ = figures.panels(1, 13, 8)
     figure.clear()
-    columns = [(data, learning_rate) for data in DATA for learning_rate in RATES]
+    columns = list(itertools.product(DATA, TRAINED_WIDTHS))
     axes = figure.subplots(len(TRAINED_INITS), len(columns), sharex=True, sharey=True)
-    kinds = {"born dead": "#000000", "died in training": "#D55E00", "alive, not converged": "#E69F00"}
-    kinds |= {"converged": "#009E73"}
     for row, init in zip(axes, TRAINED_INITS, strict=True):
-        for (data, learning_rate), ax in zip(columns, row, strict=True):
-            part = died[(died["data"] == data) & (died["init"] == init) & (died["rate"] == learning_rate)]
-            bottom = np.zeros(len(TRAINED_DEPTHS))
-            for kind, colour in kinds.items():
-                share = (fate_of(part) == kind).groupby(part["depth"]).mean().reindex(TRAINED_DEPTHS).to_numpy()
-                ax.bar(range(len(TRAINED_DEPTHS)), share, 0.85, bottom, color=colour, label=kind)
-                bottom += share
-            ax.set_xticks(range(len(TRAINED_DEPTHS)), [str(depth) for depth in TRAINED_DEPTHS])
-            ax.spines[["top", "right"]].set_visible(False)
+        for (data, width), ax in zip(columns, row, strict=True):
+            part = died[(died["data"] == data) & (died["init"] == init) & (died["width"] == width)]
+            draw_fates(part[part["rate"] == max(RATES)], ax)
             if init == TRAINED_INITS[0]:
-                ax.set_title(f"{'abs(x)' if data == 'abs' else data}, learning rate {learning_rate:g}")
+                ax.set_title(f"{'abs(x)' if data == 'abs' else data}, {width} units a layer")
             if init == TRAINED_INITS[-1]:
-                ax.set_xlabel("hidden layers")
+                numbers = f"n = {TRAINED}" + (f", {TRAINED_NARROW_AND_DEEP} at 10" if width == 3 else "")
+                ax.set_xlabel(f"hidden layers, {numbers}")
         row[0].set(ylabel=f"{init}\nshare", ylim=(0, 1))
     handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, frameon=False)
     figure.savefig(FOLDER / "died.png")
+
+
+def draw_fates(part: pd.DataFrame, ax: Axes) -> None:
+    """A bar for each depth, with the 95 % interval of the share converged at the border to it."""
+    for place, depth in enumerate(TRAINED_DEPTHS):
+        fate, bottom = fate_of(part[part["depth"] == depth]), 0.0
+        for kind, colour in FATES.items():
+            share = float((fate == kind).mean())
+            ax.bar(place, share, 0.85, bottom, color=colour, label=kind if not place else None)
+            bottom += share
+        low, high = interval(int((fate == "converged").sum()), len(fate))
+        ax.vlines(place, 1 - high, 1 - low, color="white", linewidth=4)
+        label = None if place else "95 % interval of converged"
+        ax.vlines(place, 1 - high, 1 - low, color="black", linewidth=1.6, label=label)
+    ax.set_xticks(range(len(TRAINED_DEPTHS)), [str(depth) for depth in TRAINED_DEPTHS])
+    ax.spines[["top", "right"]].set_visible(False)
 
 
 def fate_of(frame: pd.DataFrame) -> pd.Series:
