@@ -159,7 +159,7 @@ def draw(frame: pd.DataFrame) -> None:
     centres = analysis.predict_boundary(datasets.mnist_5k(), half_widths)
     for outcome in ("converged", "stuck"):
         groups = list(part.groupby(["sgd.learning_rate", "sgd.batch_size"]))
-        figure, axes = figures.panels(len(groups), 4.6 * len(groups), 4.2)
+        figure, axes = figures.panels(len(groups), 10, 4.2, across=2)
         for ((learning_rate, batch), group), ax in zip(groups, axes, strict=True):
             of_cells = analysis.rates(group, [X, Y])
             measured = analysis.boundary(group[group[X] >= 0], x=X, by=[Y], outcome=outcome)
