@@ -1,11 +1,13 @@
 """The headlines of the studies of how weights are drawn hold in their committed results, asked of these anew."""
 
+import importlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.integrate import quad
+from scipy.ndimage import label
 from scipy.stats import norm
 
 from initodds import datasets
@@ -128,3 +130,99 @@ def test_the_predicted_edge_is_where_the_luckiest_of_thirty_units_is_saturated_o
     flat = np.log((1 + np.sqrt(0.96)) / (1 - np.sqrt(0.96)))  # where a (1 - a) = 0.01
     centre = (flat - least * spread) / (1 + x.sum(axis=1).mean())
     assert f"{centre:.3f}" == "0.098"
+
+
+@pytest.fixture(scope="module")
+def reports() -> pd.DataFrame:
+    return pd.read_csv(FOLDER / "05-reports" / "results.csv.xz").fillna({"cell": "", "cause": ""})
+
+
+def test_relu_solves_xor_less_often_than_logistic_units_at_every_width(reports: pd.DataFrame):
+    frame = reports[reports["report"] == 4]
+    solved = (frame["outcome"] == "converged").groupby(frame["cell"]).sum()
+    relu, logistic = (
+        [solved[f"network.activation={activation}; network.hidden=[{hidden}]"] for hidden in (2, 3, 5, 8)]
+        for activation in ("relu", "logistic")
+    )
+    assert relu == [68, 112, 203, 273]
+    assert logistic == [223, 293, 300, 300]
+
+
+def test_a_rate_that_fits_one_scale_of_the_inputs_does_not_fit_the_other(reports: pd.DataFrame):
+    score = reports[reports["report"] == 5].groupby("cell")["score"]
+    raw, unit = "data.scale=raw; sgd.learning_rate=", "data.scale=unit; sgd.learning_rate="
+    assert score.max()[f"{raw}0.1"] < 0.12
+    assert score.max()[f"{unit}0.001"] < 0.2
+    assert score.min()[f"{raw}0.001"] > 0.85
+    assert score.min()[f"{unit}0.1"] > 0.85
+
+
+def test_iris_at_a_rate_of_1_answers_a_third_to_everything(reports: pd.DataFrame):
+    cell = "data.scale=raw; network.activation=relu; sgd.batch_size=150; sgd.learning_rate=1.0; sgd.epochs=300"
+    frame = reports[(reports["report"] == 10) & (reports["cell"] == cell)]
+    assert len(frame) == 32
+    assert (frame["outcome"] == "stuck").all()
+    np.testing.assert_allclose(frame["cost"], np.log(3), atol=5e-4)
+    outputs = reports[reports["report"] == 8]["outcome"]
+    assert ((outputs == "converged").sum(), len(outputs)) == (69, 1000)
+
+
+def test_what_decides_is_said_of_each_report_once():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(FOLDER / "05-reports"))
+        study = importlib.import_module("reports")
+    assert sorted(report for named in study.DECIDED.values() for report in named) == sorted(study.COMMANDS)
+    assert sorted(study.DECIDED["the start"]) == [1, 3, 4, 8, 11]
+    rates = study.advised()
+    assert rates.groupby("report").size().eq(2).all()
+    assert rates["report"].nunique() == len(study.COMMANDS)
+
+
+MAPS = FOLDER / "06-the-map" / "results"
+
+
+def converged(name: str) -> np.ndarray:
+    """(rows, columns) bool: where the networks of a map converge."""
+    frame = pd.read_parquet(MAPS / f"{name}.parquet")
+    x, y = list(frame)[:2]
+    return frame.pivot(index=y, columns=x, values="outcome").to_numpy() == "converged"
+
+
+def box_counting(where: np.ndarray) -> float:
+    """The slope of the number of boxes that hold a piece of the border, laid at random, from 1 to 31 points."""
+    four = where[:-1, :-1] * 1 + where[:-1, 1:] + where[1:, :-1] + where[1:, 1:]
+    places, rng = np.argwhere((four > 0) & (four < 4)), np.random.default_rng(0)
+    sizes = np.array([1, 2, 3, 4, 6, 8, 11, 16, 23, 31])
+    counts = [
+        np.mean([len(np.unique((places + rng.integers(0, size, 2)) // size, axis=0)) for _ in range(20)])
+        for size in sizes
+    ]
+    return float(-np.polyfit(np.log(sizes), np.log(counts), 1)[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "share", "dimension", "zoomed"),
+    [("centre-rate", 6.5, 1.30, 1.75), ("width-rate", 19.4, 1.32, 1.68), ("centre-width", 14.1, 1.13, 1.53)],
+)
+def test_the_planes_have_the_shares_and_the_dimensions_that_are_told(name, share, dimension, zoomed):
+    assert f"{100 * converged(name).mean():.1f}" == f"{share:.1f}"
+    assert box_counting(converged(name)) == pytest.approx(dimension, abs=0.06)
+    assert box_counting(converged(f"{name}-zoom")) == pytest.approx(zoomed, abs=0.06)
+
+
+def test_what_converges_is_all_but_one_region_and_leans_to_negative_centres():
+    where = converged("centre-rate")
+    regions, _ = label(where, np.ones((3, 3)))
+    assert f"{100 * np.bincount(regions[where]).max() / where.sum():.1f} % of them" in prose("06-the-map")
+    rows = np.flatnonzero(where.any(axis=1))[-5:]  # the five highest rates
+    centres = np.linspace(-0.3, 0.3, 256)
+    assert all(centres[where[row]].max() < 0 for row in rows)
+
+
+def test_search_and_grid_agree_but_where_the_share_is_no_logistic_curve():
+    searched = pd.read_csv(FOLDER / "06-the-map" / "searched.csv")
+    frame = searched[(searched["search"] == 1) & (searched["data"] == "mnist_5k") & (searched["epochs"] == 10)]
+    assert frame.groupby("outcome")["networks"].sum().to_dict() == {"converged": 2672, "stuck": 6560}
+    assert frame["centre"].isna().sum() == 7
+    grid = 20 * 32 * len(np.arange(0, 0.3 + 1e-9, 0.005))
+    assert (grid, round(grid / 2672), round(grid / 6560)) == (39040, 15, 6)
