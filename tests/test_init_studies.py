@@ -1,6 +1,7 @@
 """The headlines of the studies of how weights are drawn hold in their committed results, asked of these anew."""
 
 import importlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -226,3 +227,10 @@ def test_search_and_grid_agree_but_where_the_share_is_no_logistic_curve():
     assert frame["centre"].isna().sum() == 7
     grid = 20 * 32 * len(np.arange(0, 0.3 + 1e-9, 0.005))
     assert (grid, round(grid / 2672), round(grid / 6560)) == (39040, 15, 6)
+
+
+def test_every_searched_edge_that_is_quoted_stands_in_the_summary():
+    summary = (FOLDER / "06-the-map" / "summary.md").read_text()
+    quoted = re.findall(r"\d\.\d{4} \[\d\.\d{4}, \d\.\d{4}\]", prose("06-the-map"))
+    assert len(quoted) >= 8
+    assert [edge for edge in quoted if edge not in summary] == []

@@ -137,6 +137,10 @@ A training image of mnist_5k has a sum x of {image.sum(axis=1).mean():.1f} and a
 
 {stuck(frame)}
 
+## Stuck at half-width 0.1, mnist_5k, batch size 100, rate 3.0, 10 epochs
+
+{terrace(frame)}
+
 ## Standardized pixels, half-width 0.5, mnist_5k, batch size 10, rate 3.0, 10 epochs
 
 {standardized(everything)}
@@ -156,6 +160,13 @@ def stuck(frame: pd.DataFrame) -> str:
         rates = Counter(rate(cell["outcome"] == "stuck") for _, cell in part[group].groupby([*CELL, Y, X]))
         lines.append(f"- {name}: {', '.join(f'{text} in each of {count} settings' for text, count in rates.items())}")
     return "\n".join(lines)
+
+
+def terrace(frame: pd.DataFrame) -> str:
+    """How many are stuck at each centre over 0 where there is no edge."""
+    part = frame[(frame["sgd.epochs"] == 10) & (frame["sgd.batch_size"] == 100) & (frame["sgd.learning_rate"] == 3.0)]
+    part = part[(part[Y] == 0.1) & (part[X] > 0) & (part[X] <= 0.1)]
+    return "\n".join(f"- {centre}: {rate(group['outcome'] == 'stuck')}" for centre, group in part.groupby(X))
 
 
 def draw(frame: pd.DataFrame) -> None:
