@@ -5,6 +5,7 @@ python experiments/02-phase-diagram/study.py analyse    the summary and the figu
 """
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 import initodds  # noqa: F401  settles BLAS before NumPy loads
@@ -112,7 +113,8 @@ def summary() -> str:
     image = datasets.mnist_5k().train.x.astype(float)
     return f"""# Summary of results.csv
 
-Printed by study.py. Networks: {sizes}; 784-30-10, logistic units, quadratic cost.
+Printed by study.py. Networks: {sizes}; 784-30-10, logistic units, quadratic cost; the same
+{everything["replicate"].nunique()} draws and data orders in every setting.
 Boundaries with the 95 % interval of the profile likelihood, on the side of positive centres; rates as count/n, percent,
 [95 % Wilson interval].
 
@@ -131,9 +133,13 @@ A training image of mnist_5k has a sum x of {image.sum(axis=1).mean():.1f} and a
 
 {sides(frame)}
 
-## Stuck on mnist_5k after 10 epochs, over all batch sizes and rates
+## Stuck on mnist_5k after 10 epochs, at each batch size and rate
 
 {stuck(frame)}
+
+## Stuck at half-width 0.1, mnist_5k, batch size 100, rate 3.0, 10 epochs
+
+{terrace(frame)}
 
 ## Standardized pixels, half-width 0.5, mnist_5k, batch size 10, rate 3.0, 10 epochs
 
@@ -142,14 +148,25 @@ A training image of mnist_5k has a sum x of {image.sum(axis=1).mean():.1f} and a
 
 
 def stuck(frame: pd.DataFrame) -> str:
-    """U[0, 1], and centre against width, over all batch sizes and rates of mnist_5k."""
+    """U[0, 1], and centre against width, in the settings of mnist_5k, which share their draws: a rate is of one."""
     part = frame[frame["sgd.epochs"] == 10]
     groups = {
         "U[0, 1], centre 0.5 and half-width 0.5": (part[X] == 0.5) & (part[Y] == 0.5),
         "centre 0, every half-width": part[X] == 0,
         "centre 0.2, half-width up to 0.5": (part[X] == 0.2) & (part[Y] <= 0.5),
     }
-    return "\n".join(f"- {name}: {rate(part.loc[group, 'outcome'] == 'stuck')}" for name, group in groups.items())
+    lines = []
+    for name, group in groups.items():
+        rates = Counter(rate(cell["outcome"] == "stuck") for _, cell in part[group].groupby([*CELL, Y, X]))
+        lines.append(f"- {name}: {', '.join(f'{text} in each of {count} settings' for text, count in rates.items())}")
+    return "\n".join(lines)
+
+
+def terrace(frame: pd.DataFrame) -> str:
+    """How many are stuck at each centre over 0 where there is no edge."""
+    part = frame[(frame["sgd.epochs"] == 10) & (frame["sgd.batch_size"] == 100) & (frame["sgd.learning_rate"] == 3.0)]
+    part = part[(part[Y] == 0.1) & (part[X] > 0) & (part[X] <= 0.1)]
+    return "\n".join(f"- {centre}: {rate(group['outcome'] == 'stuck')}" for centre, group in part.groupby(X))
 
 
 def draw(frame: pd.DataFrame) -> None:
@@ -159,7 +176,7 @@ def draw(frame: pd.DataFrame) -> None:
     centres = analysis.predict_boundary(datasets.mnist_5k(), half_widths)
     for outcome in ("converged", "stuck"):
         groups = list(part.groupby(["sgd.learning_rate", "sgd.batch_size"]))
-        figure, axes = figures.panels(len(groups), 4.6 * len(groups), 4.2)
+        figure, axes = figures.panels(len(groups), 10, 4.2, across=2)
         for ((learning_rate, batch), group), ax in zip(groups, axes, strict=True):
             of_cells = analysis.rates(group, [X, Y])
             measured = analysis.boundary(group[group[X] >= 0], x=X, by=[Y], outcome=outcome)

@@ -3,9 +3,10 @@
 python experiments/05-reports/reports.py            everything; full MNIST in INITODDS_DATA, or downloaded
 python experiments/05-reports/reports.py 1 4        these reports alone; the rows of the others stay
 python experiments/05-reports/reports.py data       the small tables that reports 7, 8, 9 and 11 learn from
-python experiments/05-reports/reports.py analyse    the summary from the committed results
+python experiments/05-reports/reports.py analyse    the summary and the figure from the committed results
 """
 
+import re
 import shlex
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from studies import percent, rate
 from tabulate import tabulate
 
 from initodds.analysis import interval, load_replicates
+from initodds.statistics import figures
 from initodds.vocabulary import OUTCOMES
 
 FOLDER = Path(__file__).parent
@@ -122,6 +124,24 @@ HITS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 }
 """Whether each network is what a report counts."""
 
+DECIDED = {
+    "the start": {
+        1: "XOR from U[-4, 4]",
+        3: "XOR from N(0, 0.01)",
+        4: "XOR by two ReLU units",
+        8: "ReLU outputs",
+        11: "ten layers of two ReLU units",
+    },
+    "the rate": {
+        5: "MNIST from 0 to 255, rate 0.1",
+        6: "MNIST from 0 to 1, rate 0.001",
+        7: "a square root, rate 1e-6",
+        10: "iris in cm, rate 1",
+    },
+    "the steps": {2: "XOR, 500 epochs at rate 0.01", 9: "a parabola, 5,000 epochs at rate 0.001"},
+}
+"""What decides in each report, and the network of it that `initodds-advise` was asked about."""
+
 DEPTHS = (2, 5, 10, 20)
 BORN_DEAD = {2: (0.155, 0.615, 0.898, 0.995), 3: (0.043, 0.309, 0.632, 0.896), 5: (0.003, 0.047, 0.156, 0.381)}
 
@@ -219,16 +239,56 @@ def outcomes(frame: pd.DataFrame) -> str:
     """A row for each cell: how many of each outcome, and the median, least and greatest score and cost."""
     rows = []
     for (report, cell), group in frame.groupby(SETTINGS, sort=False):
-        counts, causes = group["outcome"].value_counts(), Counter(group["cause"]).most_common()
+        causes = Counter(group["cause"]).most_common()
         score, cost = group["score"], group["cost"]
         rows.append(
             {"report": report, "cell": cell, "n": len(group)}
-            | {outcome: rate(group["outcome"] == outcome) if counts.get(outcome) else "0" for outcome in OUTCOMES}
+            | {outcome: rate(group["outcome"] == outcome) for outcome in OUTCOMES}
             | {"causes": ", ".join(f"{number} {cause}" for cause, number in causes if cause)}
             | {"score": f"{score.median():.3f} ({score.min():.3f} to {score.max():.3f})"}
             | {"cost": f"{cost.median():.3g} ({cost.min():.3g} to {cost.max():.3g})"}
         )
     return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+
+
+def advised() -> pd.DataFrame:
+    """The networks of advice.md that had no part in the choice of the change: a row for each report, as it is and
+    changed, with the columns report, changed (bool), converged, n."""
+    rows = []
+    for section in re.split(r"^## ", (FOLDER / "advice.md").read_text(), flags=re.MULTILINE)[1:]:
+        for line in section.splitlines():
+            if line.endswith(" fresh"):
+                converged, n = map(int, re.findall(r"(\d+) of (\d+)", line)[0])
+                changed = not line.startswith("as it is ")
+                rows.append({"report": int(section.split()[0]), "changed": changed, "converged": converged, "n": n})
+    return pd.DataFrame(rows)
+
+
+def draw() -> None:
+    """decided.png: of each report how many converge as it is and with the change, below each other by what decides."""
+    rates = advised()
+    low, high = np.transpose([interval(*row) for row in rates[["converged", "n"]].itertuples(index=False)])
+    rates = rates.assign(rate=rates["converged"] / rates["n"], low=low, high=high)
+    places = [(what, report, name) for what, named in DECIDED.items() for report, name in named.items()]
+    figure, (ax,) = figures.panels(1, 8.5, 5)
+    green = figures.COLOURS["converged"]
+    for changed, inside, off, word in ((False, "white", 0.15, "as reported"), (True, green, -0.15, "changed")):
+        part = rates[rates["changed"] == changed].set_index("report").loc[[report for _, report, _ in places]]
+        at = np.arange(len(places))[::-1] + off
+        ax.hlines(at, part["low"], part["high"], color=green, linewidth=2.5)
+        sizes = " or ".join(str(n) for n in sorted(part["n"].unique()))
+        ax.plot(part["rate"], at, "o", color=inside, markeredgecolor="black", label=f"{word}, n = {sizes}")
+    ax.set_yticks(np.arange(len(places))[::-1], [f"{what}:  {report}, {name}" for what, report, name in places])
+    ends = np.cumsum([len(named) for named in DECIDED.values()])[:-1]
+    for end in ends:
+        ax.axhline(len(places) - end - 0.5, color="0.8", linewidth=1)
+    ax.set(xlim=(-0.02, 1.02), xlabel="share converged, with 95 % interval", title="What decides")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, frameon=False)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="x", alpha=0.3)
+    for side in ("top", "right", "left"):
+        ax.spines[side].set_visible(False)
+    figure.savefig(FOLDER / "decided.png")
 
 
 def summary() -> str:
@@ -266,6 +326,7 @@ def main() -> None:
     text = summary()
     (FOLDER / "summary.md").write_text(text)
     print(text)
+    draw()
 
 
 if __name__ == "__main__":

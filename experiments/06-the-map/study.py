@@ -2,7 +2,10 @@
 
 python experiments/06-the-map/study.py NAME [SIZE]   one map of MAPS, SIZE points along a side (256); NAME-zoom is
                                                      the part of it that has most of its border
-python experiments/06-the-map/study.py analyse       the summary and the pictures from the committed results
+python experiments/06-the-map/study.py search N      the edges of the phase diagram by search, as the Nth search in
+                                                     searched.csv
+python experiments/06-the-map/study.py summary       the summary from the committed results
+python experiments/06-the-map/study.py analyse       ... and the pictures
 """
 
 import subprocess
@@ -13,10 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from mlflow.artifacts import download_artifacts
+from scipy.ndimage import label
 from tabulate import tabulate
 
 import initodds
-from initodds import border, box_dimension, figures, load_map
+from initodds import border, boundary, box_dimension, figures, load_map
 from initodds.statistics.grids import grid_of
 from initodds.vocabulary import OUTCOMES
 
@@ -92,6 +97,19 @@ HIS = {
 """His settings. The offset is one of the first layer's init; his code adds it to the weights anew in every step."""
 
 MAPS = PLANES | HIS
+SEARCHED = FOLDER / "searched.csv"
+GRID = FOLDER.parent / "02-phase-diagram" / "results.csv"
+EDGE = ["data", "epochs", "batch", "rate", "half_width", "outcome"]
+"""What tells the edges."""
+SEARCHES = {
+    ("mnist_5k", 10): f"{WIDTH}=0.05,0.1,0.25,0.5,1.0 sgd.batch_size=10,100 {RATE}=0.3,3.0",
+    ("mnist", 3): f"{WIDTH}=0.1,0.5,1.0 sgd.batch_size=10 {RATE}=3.0",
+    ("mnist_5k", 38): f"{WIDTH}=0.1,0.5,1.0 sgd.batch_size=10 {RATE}=3.0",
+}
+"""By data set and epochs: the edges that are searched."""
+ENDS, STEP, REPLICATES = (0.0, 0.3), 0.005, 32
+"""Between which centres, how narrowly, and with how many networks at each a grid would be as narrow."""
+
 ZOOM = "-zoom"
 PART = 8
 """A zoom shows this part of a map's sides."""
@@ -133,6 +151,12 @@ def inside(name: str, frame: pd.DataFrame) -> Array:
     return np.asarray(grid_of(frame, x, y, good) >= 0.5)
 
 
+def largest(where: Array) -> float:
+    """Of these points the share that is one region, neighbours at a corner being of one too."""
+    regions, _ = label(where, np.ones((3, 3)))
+    return float(np.bincount(regions[where]).max() / where.sum())
+
+
 def first_costs(name: str, frame: pd.DataFrame) -> pd.Series:
     """The cost of each of a map's networks before the first step; those with one init are all drawn alike."""
     left_out = (
@@ -157,6 +181,87 @@ def first_costs(name: str, frame: pd.DataFrame) -> pd.Series:
 @cache
 def _first_cost(*settings: str) -> float:
     return float(initodds.run(*settings).history.cost[0, 0])
+
+
+def search(number: int) -> None:
+    """Search the edges of the phase diagram, tracked in runs.db, and write them to searched.csv under this number."""
+    uri = f"sqlite:///{FOLDER}/runs.db"
+    same = (
+        f"init=centred {CENTRE}=interval({ENDS[0]},{ENDS[1]}) edge.tolerance={STEP} engine=compiled diagnosis.of=none"
+    )
+    for (data, epochs), settings in SEARCHES.items():
+        for outcome in ("converged", "stuck"):
+            asked = (
+                f"{same} {settings} data={data} sgd.epochs={epochs} edge.outcome={outcome} tracking.replicates=table"
+            )
+            command = [sys.executable, "-m", "initodds", "-m", *asked.split(), f"tracking.uri={uri}"]
+            done = subprocess.run(command, cwd=FOLDER, check=True, stderr=subprocess.PIPE, text=True)
+            run_id = done.stderr.split()[-1]
+            path = download_artifacts(run_id=run_id, artifact_path="edges.csv", tracking_uri=uri)
+            add_searched(number, data, epochs, outcome, pd.read_csv(path))
+
+
+def add_searched(number: int, data: str, epochs: int, outcome: str, edges: pd.DataFrame) -> None:
+    """Write to searched.csv the edges of one command, as its edges.csv has them, in place of those known of it."""
+    known = {"search": number, "data": data, "epochs": epochs, "outcome": outcome}
+    named = {"sgd.batch_size": "batch", RATE: "rate", WIDTH: "half_width", CENTRE: "centre"}
+    given = {"batch": 10, "rate": 3.0} | dict(edges.rename(columns=named).items()) | known
+    rows = pd.DataFrame(given)[["search", *EDGE, "centre", "low", "high", "networks"]]
+    before = pd.read_csv(SEARCHED) if SEARCHED.exists() else rows.head(0)
+    other = (before[list(known)] != pd.Series(known)).any(axis=1)
+    pd.concat([before[other], rows]).to_csv(SEARCHED, index=False, float_format="%.4g")
+
+
+def edges() -> pd.DataFrame:
+    """The edges that were searched, and beside each the grid's: columns EDGE, search, centre, low, high, networks, and
+    grid, grid_low, grid_high. One that is nowhere is NaN."""
+    grid = pd.read_csv(GRID)
+    named = {"sgd.epochs": "epochs", "sgd.batch_size": "batch", RATE: "rate", WIDTH: "half_width"}
+    grid = grid[(grid["data.scale"] == "unit") & (grid[CENTRE] >= 0)].rename(columns=named)
+    found = pd.concat(
+        boundary(grid, CENTRE, EDGE[:-1], outcome).assign(outcome=outcome) for outcome in ("converged", "stuck")
+    )
+    found = found.rename(columns={"boundary": "grid", "low": "grid_low", "high": "grid_high"})
+    return pd.read_csv(SEARCHED).merge(found[[*EDGE, "grid", "grid_low", "grid_high"]], on=EDGE, validate="m:1")
+
+
+def searched() -> str:
+    """The edges by search beside those of the grid, and how far they agree."""
+    every = edges()
+    first = every[every["search"] == 1]
+    lines = []
+    for (data, epochs), part in first.groupby(["data", "epochs"], sort=False):
+        both = part.dropna(subset=["centre", "grid"])
+        nowhere = part[["centre", "grid"]].isna()
+        spent = part.groupby("outcome")["networks"].sum()
+        asked = len(part) // 2 * REPLICATES * (1 + round((ENDS[1] - ENDS[0]) / STEP))
+        within = {
+            "intervals that overlap": (both["low"] <= both["grid_high"]) & (both["grid_low"] <= both["high"]),
+            "searched edges within the grid's interval": both["centre"].between(both["grid_low"], both["grid_high"]),
+            "the grid's edges within the searched interval": both["grid"].between(both["low"], both["high"]),
+        }
+        told = "; ".join(f"{name}: {hits.sum()} of {len(both)}" for name, hits in within.items())
+        lines.append(
+            f"- {data}, {epochs} epochs: nowhere by both: {nowhere.all(axis=1).sum()}, by one alone:"
+            f" {(nowhere.any(axis=1) & ~nowhere.all(axis=1)).sum()}; {told}; networks: {spent['converged']} converged,"
+            f" {spent['stuck']} stuck; a grid of steps of {STEP} with {REPLICATES} at each takes {asked} for each."
+        )
+    return "\n".join([edge_table(every), "", *lines])
+
+
+def edge_table(every: pd.DataFrame) -> str:
+    """A row for each edge of each search."""
+    rows = [
+        {name: row[name] for name in ("search", *EDGE)}
+        | {"by search": in_words(row["centre"], row["low"], row["high"], 4), "networks": row["networks"]}
+        | {"by grid": in_words(row["grid"], row["grid_low"], row["grid_high"], 3)}
+        for row in every.to_dict("records")
+    ]
+    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
+
+
+def in_words(place: float, low: float, high: float, digits: int) -> str:
+    return "nowhere" if np.isnan(place) else f"{place:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def axes(frame: pd.DataFrame) -> list[str]:
@@ -190,6 +295,9 @@ def summary() -> str:
                 where = grid_of(frame, x, y, frame["outcome"] == outcome) >= 0.5
                 share = f"{100 * where.mean():.1f} %"
                 row[outcome] = share if where.mean() < 0.002 else f"{share}, {box_dimension(border(where))}"
+            good = inside(name, frame)
+            row |= {"converged, every second point": str(box_dimension(border(good[::2, ::2])))}
+            row |= {"converged, in one region": f"{100 * largest(good):.1f} %"}
             planes.append(row)
         else:
             good = inside(name, frame)
@@ -203,12 +311,17 @@ def summary() -> str:
             "Printed by study.py. Of each plane: the share of its points with each outcome, and the box-counting",
             "dimension of that outcome's border, +- how much the slopes between neighbouring box sizes scatter (their",
             "standard deviation over the square root of their number; the boxes are of one picture, so that it is no",
-            "standard error of anything drawn anew).\n",
+            "standard error of anything drawn anew). Of what converges also the dimension as every second point of",
+            "every second row has it, and the share of its points that is one region.\n",
             tabulate(planes, headers="keys", tablefmt="github", disable_numparse=True),
             "\nOf the networks of 16 units: the share of points whose cost ends lower than it began, and the",
             "box-counting dimension of its border. The axes are the rates of the first and of the last layer, but for",
             "offset: there they are the offset, and the rate of both layers.\n",
             tabulate(his, headers="keys", tablefmt="github", disable_numparse=True),
+            "\n## The edge, found by search\n",
+            "The centre up to which half converge, or from which half are stuck, with its 95 % interval, by search and",
+            "by the logistic curve over the grid of experiments/02-phase-diagram, 32 networks at a centre.\n",
+            searched(),
             "",
         ]
     )
@@ -243,7 +356,9 @@ def write_tiny() -> None:
 
 def main() -> None:
     arguments = sys.argv[1:]
-    if arguments != ["analyse"]:
+    if arguments[:1] == ["search"]:
+        search(int(arguments[1]))
+    elif arguments not in (["summary"], ["analyse"]):
         write_tiny()
         size = next((int(text) for text in arguments if text.isdigit()), 256)
         for name in [text for text in arguments if not text.isdigit()]:
@@ -251,7 +366,8 @@ def main() -> None:
     text = summary()
     (FOLDER / "summary.md").write_text(text)
     print(text)
-    draw()
+    if arguments[:1] not in (["search"], ["summary"]):
+        draw()
 
 
 if __name__ == "__main__":

@@ -126,6 +126,7 @@ def test_the_phase_diagram_shows_shares_edges_and_the_predicted_line():
     (dots,) = [entry for entry in ax.get_lines() if entry.get_marker() == "o"]
     assert list(dots.get_xdata()) == [0.12]
     assert ax.get_yscale() == "log"
+    assert ax.figure.axes[1].get_ylabel() == "share converged, n = 4 each"
 
 
 def test_survival_curves_rise_to_the_share_that_reached():

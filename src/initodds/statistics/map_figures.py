@@ -107,17 +107,17 @@ def phase_diagram(
 ) -> Axes:
     """Where networks have an outcome in the plane of (centre, half_width) of a uniform init.
 
-    rates: columns init.centre, init.half_width, outcome, rate: the share with the outcome is the shade of a square.
+    rates: columns init.centre, init.half_width, outcome, n, rate: the share with the outcome is the shade of a square.
     boundaries: columns init.half_width, boundary, low, high, as `boundary` returns them: dots with intervals.
     prediction: (half_widths, centres), each (points,), of a line to compare with.
 
     Raises InputError where the outcome is unknown.
 
     >>> from initodds.statistics.panels import panels
-    >>> table = pd.DataFrame({"init.centre": [0.0], "init.half_width": 1.0, "outcome": "stuck", "rate": 0.0})
+    >>> table = pd.DataFrame({"init.centre": [0.0], "init.half_width": 1.0, "outcome": "stuck", "n": 4, "rate": 0.0})
     >>> edge = pd.DataFrame({"init.half_width": [1.0], "boundary": 0.05, "low": 0.0, "high": 0.1})
-    >>> phase_diagram(table, edge, panels(1, 5, 4)[1][0], outcome="stuck").get_xlabel()
-    'centre'
+    >>> [ax.get_ylabel() for ax in phase_diagram(table, edge, panels(1, 5, 4)[1][0], outcome="stuck").figure.axes]
+    ['half-width', 'share stuck, n = 4 each']
     """
     require_outcome(outcome)
     chosen = rates[rates["outcome"] == outcome]
@@ -137,6 +137,8 @@ def phase_diagram(
     ax.minorticks_off()
     ax.set(xlabel="centre", ylabel="half-width")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize="small", frameon=False)
-    ax.figure.colorbar(squares, ax=ax, label=f"share {outcome}")
+    least, most = chosen["n"].min(), chosen["n"].max()
+    each = f"{most} each" if least == most else f"{least} to {most}"
+    ax.figure.colorbar(squares, ax=ax, label=f"share {outcome}, n = {each}")
     sns.despine(ax=ax)
     return ax
