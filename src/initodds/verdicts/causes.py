@@ -39,7 +39,8 @@ BARELY = 0.5
 STILL = 0.03
 """... and is not at rest where its gradient is over this share of what it was before the first step,"""
 GAIN = 0.1
-"""... or as many steps again, each like one more now, would take this share off the cost."""
+"""... or as many steps again, each like one more now, would take this share off the cost; of a network that has barely
+moved a share that is as much smaller as its way."""
 EXPLODED = 1e6
 """Training has exploded where the gradient is not under so many times a fresh network's."""
 OUTSIDE = 0.01
@@ -72,7 +73,8 @@ class Evidence:
         next one, where that is known, does not raise the cost."""
         symptoms = self.symptoms
         moves = symptoms.gradient_norm > STILL * symptoms.gradient_at_start
-        return np.asarray((moves | (symptoms.gain > GAIN)) & ~(symptoms.gain <= 0))
+        pays = symptoms.gain > GAIN * np.minimum(symptoms.moved / BARELY, 1)
+        return np.asarray((moves | pays) & ~(symptoms.gain <= 0))
 
     @property
     def flat_units_are_dead(self) -> Array:
