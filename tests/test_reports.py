@@ -90,6 +90,15 @@ def test_pixels_up_to_255_and_a_large_rate(full_mnist: str, reports: ModuleType,
     assert made.history.score[-1] == pytest.approx(0.1135)  # of the class with most test images, 1
 
 
+def test_a_parabola_at_a_rate_that_is_far_too_small(reports: ModuleType, monkeypatch: pytest.MonkeyPatch):
+    """Dead units and straight lines are seen of some of these networks; none has gone anywhere yet."""
+    at_small_rate = {"optimizer": "sgd", "sgd.learning_rate": 0.001, "replicates": 16}
+    made = trained(reports, monkeypatch, 9, **{key.replace(".", "__"): value for key, value in at_small_rate.items()})
+    assert (made.judgement.outcome != "converged").all()
+    assert (made.diagnosis.symptoms.moved < 0.1).all()
+    assert set(made.diagnosis.cause) == {"too_few_steps"}
+
+
 def test_outputs_that_die(reports: ModuleType, monkeypatch: pytest.MonkeyPatch):
     made = trained(reports, monkeypatch, 8, replicates=192, sgd__epochs=1500)
     alive, dead = (made.judgement.dead_parts == count for count in (0, 4))
