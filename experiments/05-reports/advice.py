@@ -47,11 +47,11 @@ instead of 60,000, and report 11, which is about the start, for 300."""
 
 HEAD = """# What should be changed of the eleven
 
-Printed by `.venv/bin/python experiments/05-reports/advice.py`: for each report, one of its cells as it was reported, the causes,
-what `initodds-advise` tried against them, and what it confirmed. Networks that are *fresh* had no part in the choice of
-the change; those that were *looked at to choose* did, and their rates are no more than a hint. Rates with the 95 %
-Wilson interval. What counts as converged is each data set's own `data.target_accuracy`. Two commands are shorter than
-the report's own: 7 has 3,000 epochs instead of 60,000; 11 has 300, being about the start.
+Printed by `.venv/bin/python experiments/05-reports/advice.py`: for each report, one of its cells as it was reported,
+the causes, what `initodds-advise` tried against them, and what it confirmed. Networks that are *fresh* had no part in
+the choice of the change; those that were *looked at to choose* did, and their rates are no more than a hint. Rates with
+the 95 % Wilson interval. What counts as converged is each data set's own `data.target_accuracy`. Two commands are
+shorter than the report's own: 7 has 3,000 epochs instead of 60,000; 11 has 300, being about the start.
 """
 
 

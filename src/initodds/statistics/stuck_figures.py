@@ -27,12 +27,14 @@ def point_map(frame: pd.DataFrame, kinds: list[str], negligible: float, ax: Axes
     least = 1e-20
     ax.axvspan(least / 10, negligible, ymax=1, color="0.95", zorder=0)
     ax.fill_between([least / 10, negligible], least / 10, negligible, color="0.88", zorder=0)
-    for kind, colour, marker in zip(kinds, sns.color_palette("viridis", len(kinds)), "osD^v", strict=False):
+    for kind, colour, marker in zip(kinds, sns.color_palette("colorblind"), "osD^v", strict=False):
         of_kind = frame[frame["kind"] == kind]
         at = of_kind["gradient_relative"].clip(lower=least), of_kind["curvature_relative"].clip(lower=least)
         ax.scatter(*at, color=colour, marker=marker, s=14, alpha=0.7, linewidth=0, label=f"{kind} (n = {len(of_kind)})")
     ax.set(xscale="log", yscale="log", xlim=(least / 3, 3), ylim=(least / 3, 3))
-    ax.set(xlabel="gradient, as a share of a fresh network's", ylabel="largest curvature, likewise")
+    ax.set(
+        xlabel="gradient, as a share of a fresh network's", ylabel="largest curvature, as a share of a fresh network's"
+    )
     ax.annotate("plateau", (negligible, least), xytext=(-6, 2), textcoords="offset points", ha="right", color="0.4")
     ax.legend(frameon=False, fontsize="small", loc="upper left")
     sns.despine(ax=ax)
@@ -42,9 +44,8 @@ def point_map(frame: pd.DataFrame, kinds: list[str], negligible: float, ax: Axes
 def escape_dots(frame: pd.DataFrame, kinds: list[str], ways_out: Mapping[str, str], ax: Axes) -> Axes:
     """Of each kind of network, the share that got out by each way, with its 95 % interval.
 
-    ways_out: the name of each way, and its label.
-
     frame: one row a network, columns kind and escaped_... (1 or 0, NaN where it was not tried) for each of `ways_out`.
+    kinds: from the top.  ways_out: the name of each way, and its label; ten at most.
     Raises InputError where a column is missing.
 
     >>> from initodds.statistics.panels import panels
@@ -55,8 +56,8 @@ def escape_dots(frame: pd.DataFrame, kinds: list[str], ways_out: Mapping[str, st
     """
     require_own_columns(frame, "kind", *(f"escaped_{way}" for way in ways_out))
     step = 0.7 / len(ways_out)
-    colours = sns.color_palette("viridis", len(ways_out))
-    for place, ((way, label), colour) in enumerate(zip(ways_out.items(), colours, strict=True)):
+    colours = sns.color_palette("colorblind")
+    for place, ((way, label), colour) in enumerate(zip(ways_out.items(), colours, strict=False)):
         for row, kind in enumerate(kinds):
             out = frame.loc[frame["kind"] == kind, f"escaped_{way}"].dropna()
             if len(out):
