@@ -56,20 +56,32 @@ def escape_dots(frame: pd.DataFrame, kinds: list[str], ways_out: Mapping[str, st
     """
     require_own_columns(frame, "kind", *(f"escaped_{way}" for way in ways_out))
     step = 0.7 / len(ways_out)
+    sizes = set()
     colours = sns.color_palette("colorblind")
     for place, ((way, label), colour) in enumerate(zip(ways_out.items(), colours, strict=False)):
         for row, kind in enumerate(kinds):
             out = frame.loc[frame["kind"] == kind, f"escaped_{way}"].dropna()
             if len(out):
+                sizes.add(len(out))
                 low, high = interval(out.sum(), len(out))
                 at = len(kinds) - 1 - row + 0.35 - place * step
                 ax.hlines(at, low, high, color=colour, linewidth=2.5)
                 ax.plot(out.mean(), at, "o", color=colour, markeredgecolor="black", markersize=5)
         ax.plot([], [], "o", color=colour, label=label)
     ax.set_yticks(range(len(kinds)), kinds[::-1])
-    ax.set(xlim=(-0.02, 1.02), ylim=(-0.6, len(kinds) - 0.4), xlabel="share that got out, with 95 % interval")
+    ax.set(
+        xlim=(-0.02, 1.02),
+        ylim=(-0.6, len(kinds) - 0.4),
+        xlabel=f"share that got out, with 95 % interval; n = {_range(sizes)}",
+    )
     ax.grid(axis="x", alpha=0.3)
     ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     sns.despine(ax=ax, left=True)
     ax.tick_params(axis="y", length=0)
     return ax
+
+
+def _range(sizes: set[int]) -> str:
+    """Whole numbers in words: `123 to 155`, `128` where they are one, `0` where there is none."""
+    least, most = min(sizes, default=0), max(sizes, default=0)
+    return f"{least}" if least == most else f"{least} to {most}"
