@@ -173,14 +173,24 @@ def first_costs(name: str, frame: pd.DataFrame) -> pd.Series:
     path = next(each for each in MAPS[name] if each.startswith("data.path=")).replace("=", f"={FOLDER}/")
     short = (path, "sgd.epochs=1", "sgd.learning_rate=1e-9", "replicates=1", "diagnosis.of=none")
     if CENTRE not in frame:
-        return pd.Series(_first_cost(*settings, *short), frame.index)
-    costs = {centre: _first_cost(*settings, *short, f"{CENTRE}={centre}") for centre in frame[CENTRE].unique()}
+        return pd.Series(_first_cost(None, *settings, *short), frame.index)
+    costs = {centre: _first_cost(float(centre), *settings, *short) for centre in frame[CENTRE].unique()}
     return frame[CENTRE].map(costs)
 
 
 @cache
-def _first_cost(*settings: str) -> float:
-    return float(initodds.run(*settings).history.cost[0, 0])
+def _first_cost(centre: float | None, *settings: str) -> float:
+    """The cost of a network before the first step, with this centre of its init, where there is one."""
+    asked = _settings(*settings)
+    if centre is not None:
+        asked = asked.model_copy(update={"init": asked.init | {"centre": centre}})
+    return float(initodds.run(asked).history.cost[0, 0])
+
+
+@cache
+def _settings(*settings: str) -> initodds.Settings:
+    """Composed once for all centres, which takes longer than a step of one of these networks."""
+    return initodds.settings(*settings)
 
 
 def search(number: int) -> None:
