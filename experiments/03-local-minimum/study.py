@@ -5,6 +5,7 @@ python experiments/03-local-minimum/study.py analyse    the summary and the figu
 """
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import initodds  # noqa: F401  settles BLAS before NumPy loads
@@ -223,8 +224,10 @@ def draw(frame: pd.DataFrame) -> None:
 
 def main() -> None:
     if sys.argv[1:] != ["analyse"]:
-        sweep(FOLDER, *EXPERIMENTS)
-        sweep(FOLDER, *EXPERIMENTS, overrides=["data=mnist", "sgd.epochs=1"])
+        # Two at a time: most have one cell, which one process trains and looks at.
+        with ThreadPoolExecutor(2) as pool:
+            for overrides in ([], ["data=mnist", "sgd.epochs=1"]):
+                list(pool.map(lambda experiment: sweep(FOLDER, experiment, overrides=overrides), EXPERIMENTS))  # noqa: B023
         write_results(FOLDER, SETTINGS, MEASURED, with_plateau_ends)
     text = summary()
     (FOLDER / "summary.md").write_text(text)
