@@ -42,7 +42,7 @@ GAIN = 0.1
 """... or as many steps again, each like one more now, would take this share off the cost; of a network that has barely
 moved a share that is as much smaller as its way."""
 EXPLODED = 1e6
-"""Training has exploded where the gradient is not under so many times a fresh network's."""
+"""Training has exploded where the gradient is over so many times a fresh network's."""
 OUTSIDE = 0.01
 """Targets are out of range where over this share of them is."""
 
@@ -150,7 +150,7 @@ def _too_few_steps(evidence: Evidence) -> Array:
 ENTRIES: tuple[Cause, ...] = (
     Cause(
         "exploded",
-        lambda evidence: ~(evidence.symptoms.gradient_norm < EXPLODED * evidence.reference.gradient),
+        lambda evidence: ~(evidence.symptoms.gradient_norm <= EXPLODED * evidence.reference.gradient),
         phrases.exploded,
         ("rate_div10", "rate_div100", "scale_inputs", "init_of_activation", "clip", "adam"),
     ),
